@@ -1,4 +1,4 @@
-//! `.erpx` packages: written, signed, read, and verified.
+//! Writes, signs, reads and verifies `.erpx` packages.
 //!
 //! ```text
 //! bytes ──► strict_zip ──► archive ──► Package
@@ -16,7 +16,7 @@
 //! assert_eq!(verdict.problems().next().unwrap().code.name(), "archive/too-short");
 //! ```
 //!
-//! All of it are functions of their inputs: the time and what is trusted come in as values. The form of a package
+//! The crate has no hidden inputs: the current time and the trusted keys are arguments. The format of a package
 //! (`docs/erpx-format.md`), the names of [`verification::Stage`]s and their order are stable.
 
 pub mod archive;
@@ -26,7 +26,7 @@ pub mod verification;
 
 use erp_manifest::codes::Code;
 
-/// Every code that a refused package, key or signature can have.
+/// Returns every code that a refused package, key or signature can have.
 pub fn codes() -> impl Iterator<Item = Code> + Clone {
     [archive::codes::CODES, signing::codes::CODES, strict_zip::codes::CODES, verification::codes::CODES]
         .into_iter()

@@ -1,4 +1,4 @@
-//! Codes of packages whose files are not what they must be.
+//! Codes of packages whose files are missing, changed, unsigned or unreadable.
 
 use erp_manifest::codes::codes;
 

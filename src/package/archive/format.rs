@@ -1,14 +1,14 @@
-//! What the entries of a package are called.
+//! Names of the entries of a package.
 
 use crate::strict_zip::LEADING;
 
-/// The entry that says what the file is.
+/// The entry that holds the media type of the file.
 pub(super) const MIME_TYPE_ENTRY: &str = LEADING[0];
-/// Its content.
+/// The content of the entry `mimetype`.
 pub const MIME_TYPE: &str = "application/vnd.erpx.v1+zip";
 /// The entry with the signed statement.
 pub(super) const ENVELOPE: &str = LEADING[1];
-/// The folder of what is said about the package; nothing else lies in it.
+/// The folder of the statements about the package; it holds no other file.
 pub(super) const META: &str = "META/";
 /// The entry with the manifest.
 pub const MANIFEST: &str = LEADING[2];
@@ -18,5 +18,5 @@ pub const COMPONENT: &str = "component.wasm";
 pub(super) const WIT: &str = "wit/world.wit";
 /// The entry with the bill of materials: `CycloneDX` JSON.
 pub const SBOM: &str = "META/sbom.cdx.json";
-/// The entry that says how the component was built: an in-toto statement with SLSA's provenance.
+/// The entry that describes how the component was built: an in-toto statement with SLSA provenance.
 pub const PROVENANCE: &str = "META/provenance.json";

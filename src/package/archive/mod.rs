@@ -1,7 +1,7 @@
 //! The `.erpx` package: files in a strict zip, and a signed statement about every one of them.
 //!
-//! A package is a function of its inputs: no clock, no host name, no order of a folder. `docs/erpx-format.md` is the
-//! specification.
+//! The same inputs give the same package: no clock, host name or directory order gets into it. `docs/erpx-format.md` is
+//! the specification.
 
 pub mod codes;
 mod format;
@@ -19,19 +19,19 @@ pub use package::{Package, PackageParts, build, manifest_entry, open, with_envel
 pub use sealed::Sealed;
 pub use statement::{ReleasePredicate, Statement, capabilities_sha256};
 
-/// Why a file is not a good package.
+/// Why a file is not a valid package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageProblem {
-    /// Its code: of the container, of the package, of a signature, or of a finding.
+    /// The code of the container, the package, the signature or the finding.
     pub code: Code,
     /// What is wrong.
     pub message: String,
-    /// The limit of the reader that was passed, where it was one.
+    /// The exceeded limit of the reader, if the problem is one.
     pub limit: Option<ArchiveLimit>,
 }
 
 impl PackageProblem {
-    /// A problem with a stable code. What the package says of itself is in the message as text that is safe to show.
+    /// A problem with a stable code. Text of the package in the message is made safe to print.
     pub fn new(code: Code, message: impl Into<String>) -> PackageProblem {
         PackageProblem { code, message: printable(&message.into()), limit: None }
     }

@@ -1,4 +1,4 @@
-//! A package as a whole: what is in it, and whether its parts fit together.
+//! A complete package: its contents, and the check that its parts agree.
 
 use std::collections::BTreeMap;
 
@@ -15,58 +15,58 @@ use super::{PackageProblem, ReleasePredicate, Sealed, Statement, codes};
 use crate::signing::Envelope;
 use crate::strict_zip::{self, ArchiveEntry, ArchiveRefusal, Limits};
 
-/// What a package is made of.
+/// The contents of a package to build.
 #[derive(Debug)]
 pub struct PackageParts {
     /// The manifest as JSON, with the keys of `plugin.toml`.
     pub manifest: Value,
-    /// The plugin's id, version and host API, as the manifest says.
+    /// The plugin's id, as in the manifest.
     pub id: String,
-    /// See `id`.
+    /// The plugin's version, as in the manifest.
     pub version: String,
-    /// See `id`.
+    /// The plugin's host API, as in the manifest.
     pub abi: String,
-    /// The world.
+    /// The world of the host API that the component implements.
     pub world: String,
     /// The WIT that the component was built for.
     pub wit: String,
     /// The component.
     pub component: Vec<u8>,
-    /// Further files: assets, labels, the licence, what is known of the build.
+    /// More files: assets, labels, the licence, the bill of materials and the provenance.
     pub files: Vec<ArchiveEntry>,
-    /// What packed it, such as `erp-plugin/0.1.0`.
+    /// The tool that packs it, such as `erp-plugin/0.1.0`.
     pub tool: String,
-    /// SHA-256 of the rules that it was checked against.
+    /// SHA-256 of the rules that the plugin was checked against.
     pub rule_set: String,
 }
 
-/// A package whose structure, digests and manifest were checked. Signatures are not judged here:
-/// that takes a trust store.
+/// A package whose structure, digests and manifest were checked. Its signatures were not checked:
+/// that needs a trust store.
 #[derive(Debug)]
 pub struct Package {
     /// The manifest.
     pub manifest: Manifest,
-    /// The same as JSON.
+    /// The manifest as JSON.
     pub manifest_json: Value,
     /// The signed statement.
     pub statement: Statement,
-    /// The envelope around it.
+    /// The envelope around the statement.
     pub envelope: Envelope,
-    /// SHA-256 of the statement's bytes: what stays the same however the package is compressed or signed.
+    /// SHA-256 of the statement's bytes; it does not depend on how the package is compressed or signed.
     pub content_id: String,
     /// All entries, in order.
     pub entries: Vec<ArchiveEntry>,
 }
 
-/// The entry with the manifest: one form for one manifest.
+/// The bytes of the manifest's entry. Each manifest has exactly one form.
 pub fn manifest_entry(manifest: &Value) -> Vec<u8> {
     canonical_json(&json!({ "formatVersion": 1, "manifest": manifest })).into_bytes()
 }
 
-/// Makes an unsigned package. The same parts give the same bytes.
+/// Builds an unsigned package. The same parts give the same bytes.
 ///
 /// # Errors
-/// [`ArchiveRefusal`] where a file's name cannot be packed or something is too large.
+/// [`ArchiveRefusal`] if a file's name cannot be packed or something is too large.
 pub fn build(parts: &PackageParts) -> Result<Vec<u8>, ArchiveRefusal> {
     let manifest = manifest_entry(&parts.manifest);
     let mut entries = vec![
@@ -93,10 +93,10 @@ pub fn build(parts: &PackageParts) -> Result<Vec<u8>, ArchiveRefusal> {
     strict_zip::write(&entries)
 }
 
-/// The same package with another envelope (more signatures).
+/// Writes the same package with another envelope (more signatures).
 ///
 /// # Errors
-/// [`ArchiveRefusal`].
+/// [`ArchiveRefusal`], as from [`build`].
 pub fn with_envelope(package: &Package, envelope: &Envelope) -> Result<Vec<u8>, ArchiveRefusal> {
     let mut entries = package.entries.clone();
     for entry in entries.iter_mut().filter(|entry| entry.name == ENVELOPE) {
@@ -105,8 +105,8 @@ pub fn with_envelope(package: &Package, envelope: &Envelope) -> Result<Vec<u8>, 
     strict_zip::write(&entries)
 }
 
-/// Reads a package: structure, envelope, statement, files, manifest, in this order; between the stages it
-/// stops, inside one it reports all that is wrong.
+/// Reads a package in stages: structure, envelope, statement, files, manifest. A stage reports all its problems;
+/// the first stage that has any is the last one that runs.
 ///
 /// # Errors
 /// The problems of the first stage that has any.
@@ -122,10 +122,10 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<PackageProblem
 }
 
 impl Package {
-    /// The last stage: the manifest, and that it says what the statement says.
+    /// Runs the last stage: reads the manifest and compares it with the statement.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// All problems of the manifest, or all differences from the statement.
     pub fn of(
         envelope: Envelope,
         statement: Statement,
@@ -167,12 +167,12 @@ impl Package {
         Ok(Package { manifest, manifest_json, statement, envelope, content_id, entries })
     }
 
-    /// The component.
+    /// Returns the component.
     pub fn component(&self) -> &[u8] {
         self.file(COMPONENT).unwrap_or_default()
     }
 
-    /// A file by its name.
+    /// Returns the content of a file by its name.
     pub fn file(&self, name: &str) -> Option<&[u8]> {
         self.entries.iter().find(|entry| entry.name == name).map(|entry| entry.bytes.as_slice())
     }

@@ -1,5 +1,5 @@
-//! A package on its way from unknown bytes to files that somebody signed, a stage at a time: nothing is
-//! inflated before it is bounded, and nothing is read that the stage before does not vouch for.
+//! Reads a package from unknown bytes to signed files, in stages. No entry is inflated before its size is bounded,
+//! and no entry is read before the previous stage accepted it.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::{PackageProblem, Statement, codes};
 use crate::signing::Envelope;
 use crate::strict_zip::{ArchiveEntry, Header, Limits, inflate, structure};
 
-/// Problems that are told of one stage at the most.
+/// Maximum number of problems that one stage reports.
 const MAX_PROBLEMS: usize = 50;
 
-/// A package whose structure is good. Nothing in it was looked at.
+/// A package whose structure is valid. No entry was inflated.
 #[derive(Debug)]
 pub struct Sealed<'a> {
     bytes: &'a [u8],
     headers: Vec<Header>,
-    /// Where each entry stands among the headers.
+    /// The index in `headers` of each entry, by name.
     index: BTreeMap<String, usize>,
 }
 
 impl<'a> Sealed<'a> {
-    /// The first stage: the container, its limits, and that the files which make a package are there.
+    /// Runs the first stage: checks the container, its limits, and that it has every required file.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// All problems of the container, or all missing and unknown files.
     pub fn read(bytes: &'a [u8], limits: &Limits) -> Result<Sealed<'a>, Vec<PackageProblem>> {
         let structure = structure(bytes, limits);
         if !structure.problems.is_empty() {
@@ -50,25 +50,25 @@ impl<'a> Sealed<'a> {
         if problems.is_empty() { Ok(sealed) } else { Err(problems) }
     }
 
-    /// The entries, in their order.
+    /// Returns the headers of the entries, in the order of the archive.
     pub fn headers(&self) -> &[Header] {
         &self.headers
     }
 
-    /// The second stage: the envelope, the one file that is looked at before somebody vouches for it.
+    /// Runs the second stage: reads the envelope, the only file that is read before a signature covers it.
     ///
     /// # Errors
-    /// Why it cannot be read.
+    /// The reason why the envelope cannot be read.
     pub fn envelope(&self) -> Result<Envelope, Vec<PackageProblem>> {
         let header = self.header(ENVELOPE).ok_or_else(Vec::new)?;
         let bytes = inflate(self.bytes, header).map_err(|refusal| vec![refusal.into()])?;
         Envelope::parse(&bytes).map_err(|error| vec![PackageProblem::new(error.code(), error.to_string())])
     }
 
-    /// The third stage: the statement, and that it is about these files with these sizes, both ways.
+    /// Runs the third stage: checks that the statement names exactly the files of the package, with their sizes.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// All problems of the statement, up to a maximum of 50.
     pub fn statement(&self, envelope: &Envelope) -> Result<Statement, Vec<PackageProblem>> {
         let statement = Statement::of_envelope(envelope)
             .map_err(|error| vec![PackageProblem::new(codes::STATEMENT, error.to_string())])?;
@@ -108,10 +108,10 @@ impl<'a> Sealed<'a> {
         if problems.is_empty() { Ok(statement) } else { Err(problems) }
     }
 
-    /// The fourth stage: every file, inflated and compared with its digest.
+    /// Runs the fourth stage: inflates every file and compares it with its digest.
     ///
     /// # Errors
-    /// Every file that is damaged or another one.
+    /// Every file that is damaged or differs from the signed one, up to a maximum of 50.
     pub fn entries(&self, statement: &Statement) -> Result<Vec<ArchiveEntry>, Vec<PackageProblem>> {
         let digests: BTreeMap<&str, &str> =
             statement.subject.iter().map(|subject| (subject.name.as_str(), subject.digest.sha256.as_str())).collect();
@@ -127,7 +127,7 @@ impl<'a> Sealed<'a> {
                     } else if header.name == MIME_TYPE_ENTRY && bytes != MIME_TYPE.as_bytes() {
                         problems.push(PackageProblem::new(codes::MIMETYPE, "`mimetype` names another format"));
                     }
-                    // What follows a bad file is looked at, and not kept.
+                    // After a bad file, the remaining files are checked but not kept.
                     if problems.is_empty() {
                         entries.push(ArchiveEntry { name: header.name.clone(), bytes });
                     }

@@ -1,4 +1,4 @@
-//! What a publisher signs: the digests of all files, and what the package is.
+//! The statement that a publisher signs: the digests of all files, and a description of the package.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::signing::{Attestation, Predicate, StatementSubject};
 use crate::strict_zip::ArchiveEntry;
 
-/// What a package is.
+/// The description of a package in its signed statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleasePredicate {
-    /// 1.
+    /// The version of the package format: 1.
     pub format_version: u32,
     /// The plugin's id.
     pub id: String,
@@ -25,13 +25,13 @@ pub struct ReleasePredicate {
     pub world: String,
     /// SHA-256 of the WIT of that host API.
     pub wit_sha256: String,
-    /// SHA-256 of what the manifest asks for; see [`capabilities_sha256`].
+    /// SHA-256 of the capabilities and permissions in the manifest; see [`capabilities_sha256`].
     pub capabilities_sha256: String,
-    /// Bytes of every file of the subject.
+    /// Size of every file of the subject, in bytes.
     pub sizes: BTreeMap<String, u64>,
-    /// What packed it.
+    /// The tool that packed it, such as `erp-plugin/0.1.0`.
     pub tool: String,
-    /// SHA-256 of the rules that it was checked against before it was packed.
+    /// SHA-256 of the rules that the plugin was checked against before it was packed.
     pub rule_set: String,
 }
 
@@ -40,10 +40,10 @@ impl Predicate for ReleasePredicate {
     const WHAT: &'static str = "signed statement";
 }
 
-/// The statement of a package: every file but the envelope, sorted by name.
+/// The statement of a package. Its subject is every file except the envelope, sorted by name.
 pub type Statement = Attestation<ReleasePredicate>;
 
-/// The statement about these files; `predicate` gets their sizes.
+/// Builds the statement about these files, and sets the sizes in `predicate`.
 pub(super) fn statement_about(entries: &[ArchiveEntry], mut predicate: ReleasePredicate) -> Statement {
     let mut subject: Vec<StatementSubject> =
         entries.iter().map(|entry| StatementSubject::of(&*entry.name, &entry.bytes)).collect();
@@ -52,14 +52,14 @@ pub(super) fn statement_about(entries: &[ArchiveEntry], mut predicate: ReleasePr
     Attestation::new(subject, predicate)
 }
 
-/// The digest of what a manifest asks for: `{"capabilities": …, "permissions": …}` of the manifest as JSON, with sorted
-/// keys and without white space. Two versions with the same digest need no new consent.
+/// Returns the SHA-256 of `{"capabilities": …, "permissions": …}` of the manifest as JSON, with sorted keys and without
+/// white space. An upgrade to a version with the same digest needs no new consent.
 pub fn capabilities_sha256(manifest: &Value) -> String {
     let asked = json!({ "capabilities": manifest.get("capabilities"), "permissions": manifest.get("permissions") });
     sha256_hex(canonical_json(&asked).as_bytes())
 }
 
-/// JSON with sorted keys and without white space.
+/// Returns JSON with sorted keys and without white space.
 pub(super) fn canonical_json(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();

@@ -1,4 +1,4 @@
-//! in-toto statements: what is said (the predicate) about which files (the subject).
+//! in-toto statements: a predicate about the files of a subject.
 
 use erp_manifest::digest::sha256_hex;
 use erp_manifest::document::parse_strict_json;
@@ -8,15 +8,15 @@ use thiserror::Error;
 
 use super::Envelope;
 
-/// What an envelope around a statement says that it holds.
+/// The payload type of an envelope around a statement.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// What a statement says.
+/// The predicate of a statement.
 pub trait Predicate: Serialize + DeserializeOwned {
     /// The URI that names its format and version.
     const TYPE: &'static str;
-    /// What people call it, such as `receipt`.
+    /// The word for the statement in messages, such as `receipt`.
     const WHAT: &'static str;
 }
 
@@ -26,25 +26,25 @@ pub trait Predicate: Serialize + DeserializeOwned {
 pub struct Attestation<P> {
     #[serde(rename = "_type")]
     kind: String,
-    /// What it is about.
+    /// The files or keys that the statement is about.
     pub subject: Vec<StatementSubject>,
     #[serde(rename = "predicateType")]
     predicate_type: String,
-    /// What it says.
+    /// The content of the statement.
     pub predicate: P,
 }
 
-/// A thing and its digest.
+/// A file or key, and its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatementSubject {
-    /// What it is called.
+    /// The name, such as the path of a file in a package.
     pub name: String,
-    /// Its digests; SHA-256 is the one that counts.
+    /// The digests; only SHA-256 is used.
     pub digest: Digests,
 }
 
-/// Digests of a thing.
+/// Digests of a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Digests {
@@ -61,35 +61,35 @@ pub struct AttestationError {
 }
 
 impl StatementSubject {
-    /// The subject of these bytes.
+    /// Creates a subject from its bytes.
     pub fn of(name: impl Into<String>, bytes: &[u8]) -> StatementSubject {
         StatementSubject::digested(name, sha256_hex(bytes))
     }
 
-    /// The subject of a digest that is known: 64 lower-case hexadecimal digits.
+    /// Creates a subject from a known digest: 64 lower-case hexadecimal digits.
     pub fn digested(name: impl Into<String>, sha256: impl Into<String>) -> StatementSubject {
         StatementSubject { name: name.into(), digest: Digests { sha256: sha256.into() } }
     }
 }
 
 impl<P: Predicate> Attestation<P> {
-    /// A statement of this version.
+    /// Creates a statement of the supported version.
     pub fn new(subject: Vec<StatementSubject>, predicate: P) -> Attestation<P> {
         Attestation { kind: STATEMENT_TYPE.to_owned(), subject, predicate_type: P::TYPE.to_owned(), predicate }
     }
 
-    /// The statement as JSON. The same statement gives the same text.
+    /// Returns the statement as JSON. The same statement gives the same text.
     pub fn to_json(&self) -> String {
-        // Structures of text and numbers always have a text.
+        // Structures of text and numbers always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The statement in an envelope without signatures.
+    /// Wraps the statement in an envelope without signatures.
     pub fn seal(&self) -> Envelope {
         Envelope::unsigned(PAYLOAD_TYPE, self.to_json().into_bytes())
     }
 
-    /// The statement in an envelope, whose signatures are not looked at.
+    /// Reads the statement in an envelope. Does not check its signatures.
     ///
     /// # Errors
     /// [`AttestationError`].
@@ -104,7 +104,7 @@ impl<P: Predicate> Attestation<P> {
     /// Reads a statement.
     ///
     /// # Errors
-    /// [`AttestationError`], also for one of another kind or version.
+    /// [`AttestationError`], also for a statement of another kind or version.
     pub fn parse(bytes: &[u8]) -> Result<Attestation<P>, AttestationError> {
         let unreadable = |why: String| AttestationError { what: P::WHAT, why };
         let document = parse_strict_json(bytes).map_err(unreadable)?;

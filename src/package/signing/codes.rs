@@ -1,8 +1,8 @@
-//! Codes of signatures that are missing or do not count.
+//! Codes of missing and invalid signatures.
 
 use erp_manifest::codes::codes;
 
-/// What helps if a file was damaged.
+/// The fix for a damaged file.
 const DAMAGED: &str =
     "Get the file again; it was cut or changed on the way, or somebody built it by hand to confuse readers.";
 

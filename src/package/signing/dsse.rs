@@ -8,13 +8,13 @@ use thiserror::Error;
 
 use super::{KeyId, PublicKey, SecretKey, codes};
 
-/// Signatures of an envelope at the most.
+/// Maximum number of signatures of an envelope.
 const MAX_SIGNATURES: usize = 8;
 
 /// A payload and the signatures over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// What the payload is.
+    /// The media type of the payload.
     pub payload_type: String,
     /// The signed bytes.
     pub payload: Vec<u8>,
@@ -22,30 +22,30 @@ pub struct Envelope {
     pub signatures: Vec<SignatureEntry>,
 }
 
-/// A signature, and the key that it says it was made with.
+/// A signature, and the key that it claims to be made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureEntry {
-    /// What the envelope says; it counts only where the key of that id verifies the signature.
+    /// The key id in the envelope, a claim until the key with that id verifies the signature.
     pub key_id: KeyId,
-    /// The key, where the envelope brings it along: whoever trusts nobody yet can still say whether it signed this.
+    /// The key, if the envelope includes it. It shows an intact signature even if the verifier does not trust the key.
     pub public_key: Option<PublicKey>,
-    /// 64 bytes.
+    /// The signature; a valid one has 64 bytes.
     pub signature: Vec<u8>,
 }
 
 /// Why an envelope cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EnvelopeError {
-    /// It is no JSON, or not of the right shape.
+    /// It is not strict JSON, or a field is missing or wrong.
     #[error("the signature envelope cannot be read: {0}")]
     Unreadable(String),
-    /// It has more signatures than anyone needs.
+    /// It has more than 8 signatures.
     #[error("the envelope has {0} signatures; at most {MAX_SIGNATURES}")]
     TooManySignatures(usize),
 }
 
 impl EnvelopeError {
-    /// Stable code.
+    /// Returns the stable code.
     pub fn code(&self) -> Code {
         match self {
             EnvelopeError::Unreadable(_) => codes::ENVELOPE,
@@ -55,15 +55,15 @@ impl EnvelopeError {
 }
 
 impl Envelope {
-    /// An envelope without signatures.
+    /// Creates an envelope without signatures.
     pub fn unsigned(payload_type: &str, payload: Vec<u8>) -> Envelope {
         Envelope { payload_type: payload_type.to_owned(), payload, signatures: Vec::new() }
     }
 
-    /// Adds a signature, or renews the one of the same key.
+    /// Adds a signature, or replaces the one of the same key.
     ///
     /// # Errors
-    /// [`EnvelopeError::TooManySignatures`]; the envelope is as it was then.
+    /// [`EnvelopeError::TooManySignatures`]; the envelope is then unchanged.
     pub fn sign(&mut self, key: &SecretKey) -> Result<(), EnvelopeError> {
         let public_key = key.public();
         let key_id = public_key.id();
@@ -78,13 +78,13 @@ impl Envelope {
         Ok(())
     }
 
-    /// Whether the key signed this.
+    /// Returns whether the key signed this envelope.
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
         let (id, message) = (key.id(), self.signed_bytes());
         self.signatures.iter().any(|entry| entry.key_id == id && key.verifies(&message, &entry.signature))
     }
 
-    /// What a signature covers: DSSE's pre-authentication encoding.
+    /// Returns the bytes that a signature covers: DSSE's pre-authentication encoding.
     pub(super) fn signed_bytes(&self) -> Vec<u8> {
         let mut bytes =
             format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, self.payload.len()).into_bytes();
@@ -92,7 +92,7 @@ impl Envelope {
         bytes
     }
 
-    /// The envelope as JSON.
+    /// Returns the envelope as JSON.
     pub fn to_json(&self) -> String {
         let signatures: Vec<Value> = self
             .signatures
@@ -109,7 +109,7 @@ impl Envelope {
             .to_string()
     }
 
-    /// Reads an envelope. Fields that DSSE does not know are ignored, as it asks.
+    /// Reads an envelope. Ignores fields that DSSE does not define, as DSSE requires.
     ///
     /// # Errors
     /// [`EnvelopeError`].
@@ -134,7 +134,7 @@ impl Envelope {
                 None => None,
                 Some(key) => {
                     let key = key.as_str().and_then(decode).and_then(|der| PublicKey::from_der(&der).ok());
-                    // The id is the key's digest: another key under this id is a lie.
+                    // The id is the key's digest, so another key under this id is forged.
                     let key = key.filter(|key| key.id() == key_id);
                     Some(key.ok_or_else(|| unreadable("`publicKey` is not the key that `keyid` names"))?)
                 }
@@ -148,7 +148,7 @@ impl Envelope {
     }
 }
 
-/// DSSE asks readers to take both alphabets; padding and trailing bits are checked.
+/// Decodes base64. DSSE requires readers to accept both alphabets; padding and trailing bits are checked.
 fn decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
 }

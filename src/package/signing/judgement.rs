@@ -1,4 +1,4 @@
-//! What the signatures of an envelope are worth, one by one and together.
+//! The status of each signature of an envelope, and the verdict on all of them.
 
 use erp_manifest::codes::Code;
 use jiff::Timestamp;
@@ -6,55 +6,55 @@ use serde::Serialize;
 
 use super::{KeyId, Revoked, codes};
 
-/// What a signature is worth.
+/// The status of a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum SignatureStatus {
     /// Made by a trusted key that may sign this plugin.
     Good {
-        /// Whose key it is.
+        /// The owner of the key, as the trust file names it.
         publisher: String,
-        /// The key was revoked after a registry had taken the package.
+        /// Set if the key was revoked after a registry had accepted the package.
         revoked_since: Option<Revoked>,
     },
-    /// Not made by the key that it names, or over something else.
+    /// Not made by the key that it names, or made over other content.
     Bad,
     /// The key is not in the trust file.
     UnknownKey {
-        /// The envelope brings the key along, and the signature is that key's.
+        /// Whether the envelope includes the key and that key made the signature.
         is_valid: bool,
     },
     /// The key may not sign this plugin.
     OutOfScope {
-        /// What it may sign.
+        /// The plugins that the key may sign: ids, `prefix-*` or `*`.
         scopes: Vec<String>,
     },
-    /// The key's time was over.
+    /// The key had expired.
     Expired {
-        /// Since when.
+        /// When it expired.
         not_after: Timestamp,
     },
     /// The key was revoked.
     Revoked(Revoked),
 }
 
-/// What beside the envelope decides about its signatures.
+/// The facts outside the envelope that decide the status of its signatures.
 #[derive(Debug, Clone)]
 pub struct Circumstances<'a> {
     /// The plugin's id.
     pub plugin: &'a str,
-    /// What time it is.
+    /// The current time.
     pub now: Timestamp,
-    /// When a trusted registry took the package, as its receipt says.
+    /// When a trusted registry accepted the package, according to its receipt.
     pub accepted_at: Option<Timestamp>,
 }
 
-/// What the signatures of an envelope are worth together.
+/// The statuses of an envelope's signatures, and how many good ones are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// Each signature.
+    /// The status of each signature, by the key that it names.
     pub signatures: Vec<(KeyId, SignatureStatus)>,
-    /// Good signatures that are needed.
+    /// Number of good signatures that the plugin needs, at least 1.
     pub needed: u64,
 }
 
@@ -73,7 +73,7 @@ pub enum TrustVerdict {
 }
 
 impl Judgement {
-    /// What they are worth together.
+    /// Returns the verdict on all signatures together.
     pub fn trusted(&self) -> TrustVerdict {
         let is_stranger = |status: &SignatureStatus| {
             matches!(status, SignatureStatus::UnknownKey { .. } | SignatureStatus::Good { .. })
@@ -89,7 +89,7 @@ impl Judgement {
         }
     }
 
-    /// Why the signatures are not enough: a code, and a sentence. None where they are.
+    /// Returns the reason why the signatures do not suffice, as a code and a sentence; `None` if they do.
     pub fn refusal(&self) -> Option<(Code, String)> {
         if self.trusted() == TrustVerdict::Good {
             return None;
@@ -110,7 +110,7 @@ impl Judgement {
 }
 
 impl SignatureStatus {
-    /// The code of a signature that does not count; none for a good one.
+    /// Returns the code of a signature that does not count; `None` for a good one.
     pub fn code(&self) -> Option<Code> {
         match self {
             SignatureStatus::Good { .. } => None,
@@ -122,7 +122,7 @@ impl SignatureStatus {
         }
     }
 
-    /// A sentence about the signature of a key.
+    /// Returns a short text about the status of the key's signature.
     pub fn describe(&self, key: &KeyId) -> String {
         let key = key.short();
         match self {

@@ -1,5 +1,5 @@
-//! Ed25519 keys in the files that OpenSSL reads: encrypted PKCS#8 for the secret one, SPKI for the
-//! public one.
+//! Ed25519 keys in file formats that OpenSSL reads: encrypted PKCS#8 for secret keys, SPKI for
+//! public keys.
 
 use std::fmt;
 
@@ -16,21 +16,21 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Work of a key derivation at the most, as log2 of scrypt's N: a key file is an input too.
+/// Maximum work factor N of scrypt. A key file is untrusted input, so its key derivation is limited.
 const MAX_SCRYPT_COST: u64 = 1 << 17;
 const MAX_PBKDF2_ROUNDS: u32 = 2_000_000;
 
-/// A passphrase; it is wiped when it is dropped and never shown.
+/// A passphrase. It is wiped when dropped, and `Debug` does not print it.
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
-    /// A passphrase; line ends behind it do not belong to it.
+    /// Creates a passphrase. Trailing line ends are removed.
     pub fn new(text: String) -> Passphrase {
         let text = Zeroizing::new(text);
         Passphrase(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
     }
 
-    /// True for no characters at all.
+    /// Returns whether the passphrase has no characters.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -45,35 +45,35 @@ impl fmt::Debug for Passphrase {
 /// Why a key cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyError {
-    /// The file is no key of the kind that is needed.
+    /// The file is not a key of the required kind.
     #[error("this is no {expected}: {reason}")]
     NotAKey {
-        /// What was needed.
+        /// The required kind of key.
         expected: &'static str,
-        /// Why it is none.
+        /// Why the file is not such a key.
         reason: String,
     },
-    /// The key is encrypted, and no passphrase was given.
+    /// The key is encrypted, and the caller passed no passphrase.
     #[error("the key is encrypted and needs its passphrase")]
     NeedsPassphrase,
     /// The passphrase does not open the key.
     #[error("the passphrase does not open the key")]
     WrongPassphrase,
-    /// Opening the key would take unreasonable time or memory.
+    /// Decrypting the key would take too much time or memory.
     #[error("the key file asks for an unreasonable key derivation: {0}")]
     Costly(String),
-    /// The operating system gave no random bytes.
+    /// The operating system returned no random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandomness(String),
 }
 
-/// The name of a key: `sha256:` and the digest of its public half.
+/// The id of a key: `sha256:` and the digest of the public key in DER.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(String);
 
 impl KeyId {
-    /// The id that a text names; `None` where it is none.
+    /// Parses an id: `sha256:` and 64 lower-case hexadecimal digits; `None` for other text.
     pub fn parse(text: &str) -> Option<KeyId> {
         let digest = text.strip_prefix("sha256:")?;
         let is_digest =
@@ -81,17 +81,17 @@ impl KeyId {
         is_digest.then(|| KeyId(text.to_owned()))
     }
 
-    /// The whole text.
+    /// Returns the id with its prefix `sha256:`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The 64 digits.
+    /// Returns the 64 digits.
     pub fn digest(&self) -> &str {
         self.0.strip_prefix("sha256:").unwrap_or(&self.0)
     }
 
-    /// The first 16 digits, for people.
+    /// Returns the first 16 digits, for messages.
     pub fn short(&self) -> &str {
         self.0.get("sha256:".len().."sha256:".len() + 16).unwrap_or(&self.0)
     }
@@ -117,7 +117,7 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// A key that signs.
+/// A secret Ed25519 key, which signs.
 pub struct SecretKey(SigningKey);
 
 impl fmt::Debug for SecretKey {
@@ -127,7 +127,7 @@ impl fmt::Debug for SecretKey {
 }
 
 impl SecretKey {
-    /// A new key.
+    /// Generates a new key.
     ///
     /// # Errors
     /// [`KeyError::NoRandomness`].
@@ -137,13 +137,13 @@ impl SecretKey {
         Ok(SecretKey(SigningKey::from_bytes(&seed)))
     }
 
-    /// The key as PEM, encrypted with the passphrase (scrypt N=2^14 r=8 p=1, AES-256-CBC), or in
-    /// the clear if there is none.
+    /// Returns the key as PEM, encrypted with the passphrase (scrypt N=2^14 r=8 p=1, AES-256-CBC), or
+    /// unencrypted without a passphrase.
     ///
     /// # Errors
     /// [`KeyError::NoRandomness`].
     pub fn to_pem(&self, passphrase: Option<&Passphrase>) -> Result<Zeroizing<String>, KeyError> {
-        // PKCS#8 version 1: older OpenSSL refuses the public half that version 2 adds.
+        // PKCS#8 version 1: older OpenSSL refuses the public key that version 2 adds.
         let bytes = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         let pem = match passphrase {
             Some(passphrase) => bytes.to_pkcs8_encrypted_pem(passphrase.0.as_bytes(), LineEnding::LF),
@@ -152,7 +152,7 @@ impl SecretKey {
         pem.map_err(|error| KeyError::NoRandomness(error.to_string()))
     }
 
-    /// Reads a key. The cost of the derivation is looked at before anything is derived.
+    /// Reads a key from PEM. Checks the cost of the key derivation before deriving.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -177,7 +177,7 @@ impl SecretKey {
         SigningKey::from_pkcs8_der(document.as_bytes()).map(SecretKey).map_err(|error| not_a_key(error.to_string()))
     }
 
-    /// The public half.
+    /// Returns the public key.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }
@@ -192,7 +192,7 @@ fn check_cost(scheme: &EncryptionScheme) -> Result<(), KeyError> {
         return Err(KeyError::Costly("an encryption that is not PBES2".to_owned()));
     };
     match &parameters.kdf {
-        // A cost of zero is no power of two, and the derivation would panic on it.
+        // A cost of zero would make the derivation panic; zero is not a power of two.
         pbes2::Kdf::Scrypt(scrypt)
             if scrypt.cost_parameter.is_power_of_two()
                 && scrypt.cost_parameter <= MAX_SCRYPT_COST
@@ -210,15 +210,15 @@ fn check_cost(scheme: &EncryptionScheme) -> Result<(), KeyError> {
     }
 }
 
-/// A key that verifies.
+/// A public Ed25519 key, which verifies signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
-    /// Reads `-----BEGIN PUBLIC KEY-----`.
+    /// Reads a key from PEM (`-----BEGIN PUBLIC KEY-----`).
     ///
     /// # Errors
-    /// [`KeyError::NotAKey`], also for keys whose signatures anyone could make.
+    /// [`KeyError::NotAKey`], also for weak keys whose signatures anyone could forge.
     pub fn from_pem(pem: &str) -> Result<PublicKey, KeyError> {
         let not_a_key = |reason: String| KeyError::NotAKey { expected: "public Ed25519 key", reason };
         if pem.contains("PRIVATE KEY-----") {
@@ -227,10 +227,10 @@ impl PublicKey {
         VerifyingKey::from_public_key_pem(pem).map_err(|error| not_a_key(error.to_string())).and_then(PublicKey::strong)
     }
 
-    /// Reads the same in DER: 44 bytes.
+    /// Reads a key from `SubjectPublicKeyInfo` in DER: 44 bytes.
     ///
     /// # Errors
-    /// [`KeyError::NotAKey`].
+    /// [`KeyError::NotAKey`], also for weak keys.
     pub fn from_der(der: &[u8]) -> Result<PublicKey, KeyError> {
         let not_a_key = |reason: String| KeyError::NotAKey { expected: "public Ed25519 key", reason };
         VerifyingKey::from_public_key_der(der).map_err(|error| not_a_key(error.to_string())).and_then(PublicKey::strong)
@@ -244,19 +244,19 @@ impl PublicKey {
         Err(KeyError::NotAKey { expected: "public Ed25519 key", reason })
     }
 
-    /// `SubjectPublicKeyInfo` in DER: 44 bytes.
+    /// Returns `SubjectPublicKeyInfo` in DER: 44 bytes.
     pub fn to_der(&self) -> Vec<u8> {
         // Encoding 32 bytes into a fixed structure cannot fail.
         self.0.to_public_key_der().map(|der| der.as_bytes().to_vec()).unwrap_or_default()
     }
 
-    /// `-----BEGIN PUBLIC KEY-----`.
+    /// Returns the key as PEM (`-----BEGIN PUBLIC KEY-----`).
     pub fn to_pem(&self) -> String {
         // Encoding 32 bytes into a fixed structure cannot fail.
         self.0.to_public_key_pem(LineEnding::LF).unwrap_or_default()
     }
 
-    /// The key's name.
+    /// Returns the key's id.
     pub fn id(&self) -> KeyId {
         KeyId(format!("sha256:{}", sha256_hex(&self.to_der())))
     }
@@ -292,7 +292,7 @@ mod tests {
         assert!(PublicKey::from_pem("hello").is_err());
     }
 
-    /// Project Wycheproof's signatures: what a careless verifier takes or refuses wrongly.
+    /// Project Wycheproof's test vectors: signatures that careless verifiers accept or refuse wrongly.
     #[test]
     fn every_vector_of_wycheproof_is_judged_as_it_should_be() {
         let set = wycheproof::eddsa::TestSet::load(wycheproof::eddsa::TestName::Ed25519).unwrap();

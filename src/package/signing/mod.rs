@@ -1,4 +1,4 @@
-//! Keys, signatures, signed statements, and whom to trust.
+//! Keys, signatures, signed statements and the trust store.
 
 mod attestation;
 pub mod codes;

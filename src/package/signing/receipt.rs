@@ -1,17 +1,17 @@
-//! What a registry says of a package that it took: a signed statement beside the package.
+//! Receipts: signed statements of a registry that it accepted a package, kept next to the package.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Attestation, Predicate, StatementSubject};
 
-/// A registry took a package.
+/// The facts that a receipt states about an accepted package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReceiptPredicate {
-    /// What the registry calls itself.
+    /// The registry's name, as it states it.
     pub registry: String,
-    /// Counts the receipts of a plugin, from 1.
+    /// The number of the receipt among those of the plugin, from 1.
     pub serial: u64,
     /// The plugin's id.
     pub id: String,
@@ -19,13 +19,13 @@ pub struct ReceiptPredicate {
     pub version: String,
     /// SHA-256 of the signed statement of the package.
     pub content_id: String,
-    /// When it was taken.
+    /// When the registry accepted the package.
     pub accepted_at: Timestamp,
-    /// Keys that signed the package.
+    /// Ids of the keys that signed the package.
     pub publisher_keyids: Vec<String>,
-    /// SHA-256 of the rules that the registry held it against.
+    /// SHA-256 of the rules that the registry checked it against.
     pub rule_set: String,
-    /// SHA-256 of the statement of the plugin's receipt before this one: a chain that cannot be rewritten in its middle.
+    /// SHA-256 of the statement in the plugin's previous receipt. The chain shows if an earlier receipt was rewritten.
     pub previous_receipt_sha256: Option<String>,
 }
 
@@ -34,17 +34,17 @@ impl Predicate for ReceiptPredicate {
     const WHAT: &'static str = "receipt";
 }
 
-/// The statement of a registry about a package.
+/// The statement of a registry about an accepted package.
 pub type Receipt = Attestation<ReceiptPredicate>;
 
 impl Receipt {
-    /// The receipt of a package with this digest.
+    /// Creates the receipt of the package whose file has this SHA-256.
     pub fn about(sha256: &str, predicate: ReceiptPredicate) -> Receipt {
         let name = format!("{}-{}.erpx", predicate.id, predicate.version);
         Attestation::new(vec![StatementSubject::digested(name, sha256)], predicate)
     }
 
-    /// The digest of the package; none where the receipt names not exactly one.
+    /// Returns the SHA-256 of the package file; `None` unless the receipt names exactly one file.
     pub fn package_sha256(&self) -> Option<&str> {
         match self.subject.as_slice() {
             [package] => Some(&package.digest.sha256),

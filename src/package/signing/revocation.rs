@@ -1,4 +1,4 @@
-//! A registry's list of keys and packages that are trusted no more.
+//! A registry's list of revoked keys and withdrawn packages.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,33 +6,33 @@ use thiserror::Error;
 
 use super::{Attestation, AttestationError, Envelope, KeyId, Predicate, RegistryStatus, StatementSubject, TrustStore};
 
-/// What a registry takes back.
+/// The keys and packages that a registry revokes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevocationsPredicate {
-    /// What the registry calls itself.
+    /// The registry's name, as it states it.
     pub registry: String,
-    /// Grows with every list; a reader never goes back.
+    /// Increases with every list. Readers refuse a lower version than the last they have seen.
     pub version: u64,
-    /// When it was made.
+    /// When the list was made.
     pub issued_at: Timestamp,
-    /// From here on a newer list should be had.
+    /// When readers should get a newer list.
     pub expires: Timestamp,
-    /// Keys.
+    /// The revoked keys.
     pub keys: Vec<RevokedKey>,
-    /// Packages.
+    /// The withdrawn packages.
     pub packages: Vec<WithdrawnPackage>,
 }
 
-/// A key that is trusted no more.
+/// A key that is no longer trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevokedKey {
-    /// `sha256:` and 64 digits.
+    /// The key's id: `sha256:` and 64 digits.
     pub keyid: KeyId,
-    /// What a registry took before this moment stays good.
+    /// When the key was revoked. Packages that a registry accepted earlier stay valid.
     pub at: Timestamp,
-    /// Why.
+    /// Why the key was revoked.
     pub reason: String,
 }
 
@@ -40,11 +40,11 @@ pub struct RevokedKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WithdrawnPackage {
-    /// SHA-256 of the file.
+    /// SHA-256 of the package file.
     pub sha256: String,
-    /// SHA-256 of its signed statement: however it is compressed or signed again, it stays withdrawn.
+    /// SHA-256 of its signed statement. The package stays withdrawn if it is compressed or signed again.
     pub content_id: Option<String>,
-    /// Why.
+    /// Why the package was withdrawn.
     pub reason: String,
 }
 
@@ -56,38 +56,38 @@ impl Predicate for RevocationsPredicate {
 /// A list whose signature was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationList {
-    /// What it says.
+    /// The content of the list.
     pub predicate: RevocationsPredicate,
     /// The registry's key that signed it.
     pub signed_by: KeyId,
 }
 
-/// Why a list does not count.
+/// Why a list is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RevocationError {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] AttestationError),
-    /// No registry that is trusted signed it.
+    /// No trusted registry signed it.
     #[error("the list of revocations is not signed by a registry that you trust")]
     NotSigned,
-    /// A list takes back less than the one that was seen before, or another of the same version was seen.
+    /// The list lacks entries of the last list that was seen, or differs from it under the same version.
     #[error(
         "version {0} of the list of revocations is not the one that was seen before, or leaves out what that one takes back"
     )]
     Contradicts(u64),
-    /// A newer one was seen.
+    /// A list with a higher version was seen before.
     #[error("the list of revocations has the version {found}, and version {known} was seen before")]
     Rollback {
-        /// The version of this one.
+        /// The version of this list.
         found: u64,
-        /// The version that was seen.
+        /// The version of the last list that was seen.
         known: u64,
     },
 }
 
 impl RevocationsPredicate {
-    /// The list that comes after `before`, or the first one of a registry; nothing is added yet.
+    /// Creates the list after `before` with its entries, or a registry's empty first list. It expires after `fresh`.
     pub fn next(before: Option<RevocationsPredicate>, registry: &str, now: Timestamp, fresh: SignedDuration) -> Self {
         let (version, keys, packages) = match before {
             Some(before) => (before.version + 1, before.keys, before.packages),
@@ -97,7 +97,7 @@ impl RevocationsPredicate {
         RevocationsPredicate { registry: registry.to_owned(), version, issued_at: now, expires, keys, packages }
     }
 
-    /// Whether this list may take the place of one that was seen before.
+    /// Checks that this list may replace the last list that was seen.
     fn may_follow(&self, known: &RevocationsPredicate) -> Result<(), RevocationError> {
         if self.version < known.version {
             return Err(RevocationError::Rollback { found: self.version, known: known.version });
@@ -108,7 +108,7 @@ impl RevocationsPredicate {
         if same && has_all { Ok(()) } else { Err(RevocationError::Contradicts(self.version)) }
     }
 
-    /// The statement in an envelope without signatures.
+    /// Wraps the statement in an envelope without signatures.
     pub fn seal(self) -> Envelope {
         let keys = self.keys.iter().map(|key| StatementSubject::digested(key.keyid.as_str(), key.keyid.digest()));
         let packages = self.packages.iter().map(|package| StatementSubject::digested("package", &*package.sha256));
@@ -117,7 +117,7 @@ impl RevocationsPredicate {
 }
 
 impl RevocationList {
-    /// The list in an envelope, with its signature checked. `known` is the one that was seen last.
+    /// Reads the list in an envelope and checks its signature. `known` is the last list that was seen.
     ///
     /// # Errors
     /// [`RevocationError`].

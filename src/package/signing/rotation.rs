@@ -1,4 +1,4 @@
-//! A publisher's word that another key takes the place of theirs, signed by both.
+//! A publisher's statement that a new key replaces an old one, signed by both keys.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,15 +8,15 @@ use super::{
     Attestation, AttestationError, Envelope, EnvelopeError, KeyError, Predicate, PublicKey, SecretKey, StatementSubject,
 };
 
-/// A key takes another's place.
+/// The replacement of a key by another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RotationPredicate {
-    /// The key that goes, as PEM.
+    /// The old key, as PEM.
     pub old_key: String,
-    /// The key that comes, as PEM.
+    /// The new key, as PEM.
     pub new_key: String,
-    /// Signatures of the old key count no more from here on; none where it goes on beside the new one.
+    /// When the old key expires; `None` if both keys stay in use.
     pub old_key_until: Option<Timestamp>,
 }
 
@@ -28,15 +28,15 @@ impl Predicate for RotationPredicate {
 /// A rotation that both keys signed.
 #[derive(Debug, Clone)]
 pub struct Rotation {
-    /// The key that goes.
+    /// The old key.
     pub old: PublicKey,
-    /// The key that comes.
+    /// The new key.
     pub new: PublicKey,
     /// See [`RotationPredicate::old_key_until`].
     pub old_key_until: Option<Timestamp>,
 }
 
-/// Why a rotation does not count.
+/// Why a rotation cannot be read or verified.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RotationError {
     /// It cannot be read.
@@ -45,19 +45,19 @@ pub enum RotationError {
     /// One of its keys cannot be read.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A key did not sign it.
+    /// One of the two keys did not sign it.
     #[error("the rotation is not signed by {0}: both keys must sign it")]
     NotSigned(String),
-    /// Both keys are one.
+    /// The old key and the new key are the same.
     #[error("the rotation puts a key in its own place")]
     SameKey,
 }
 
 impl Rotation {
-    /// Makes the statement, signed by both keys.
+    /// Creates the statement, signed by both keys.
     ///
     /// # Errors
-    /// [`EnvelopeError`], which two signatures never reach.
+    /// [`EnvelopeError`]; two signatures never exceed the limit.
     pub fn sign(old: &SecretKey, new: &SecretKey, old_key_until: Option<Timestamp>) -> Result<Envelope, EnvelopeError> {
         let (old_public, new_public) = (old.public(), new.public());
         let subject = [("old", &old_public), ("new", &new_public)]
@@ -70,7 +70,7 @@ impl Rotation {
         Ok(envelope)
     }
 
-    /// The rotation in an envelope, with the signatures of both keys checked.
+    /// Reads the rotation in an envelope and checks the signatures of both keys.
     ///
     /// # Errors
     /// [`RotationError`].

@@ -1,4 +1,4 @@
-//! Whom to trust, and what that makes of an envelope's signatures.
+//! The trust store, and the status that it gives an envelope's signatures.
 
 use std::collections::BTreeMap;
 
@@ -9,99 +9,99 @@ use thiserror::Error;
 use super::judgement::{Circumstances, Judgement, SignatureStatus};
 use super::{Envelope, KeyId, PublicKey, RevocationList, Rotation, SignatureEntry, WithdrawnPackage};
 
-/// A key that is trusted.
+/// A trusted key.
 #[derive(Debug, Clone)]
 pub struct TrustedKey {
     /// The key.
     pub key: PublicKey,
-    /// Whose it is.
+    /// The owner of the key.
     pub publisher: String,
-    /// Plugins that it may sign.
+    /// Plugins that it may sign: ids, `prefix-*` or `*`.
     pub scopes: Vec<String>,
-    /// Its signatures count no more from this moment on.
+    /// When the key expires; `None` if never.
     pub not_after: Option<Timestamp>,
-    /// It is trusted no more.
+    /// Set if the key was revoked.
     pub revoked: Option<Revoked>,
 }
 
-/// Since when a key is trusted no more, and why.
+/// When and why a key was revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Revoked {
-    /// What a registry took before stays good.
+    /// When it was revoked. Packages that a registry accepted earlier stay valid.
     pub at: Timestamp,
-    /// Why.
+    /// Why it was revoked.
     pub reason: String,
-    /// The key that took its place.
+    /// The key that replaced it, if the trust file names one.
     pub replaced_by: Option<KeyId>,
 }
 
-/// A registry that is trusted.
+/// A trusted registry.
 #[derive(Debug, Clone)]
 pub(super) struct Registry {
     pub(super) name: String,
     pub(super) key: PublicKey,
 }
 
-/// How many keys must have signed which plugins.
+/// The number of keys that must sign the plugins of a scope.
 #[derive(Debug, Clone)]
 pub(super) struct Threshold {
     pub(super) scope: String,
     pub(super) signatures: u64,
 }
 
-/// Keys of publishers and registries that are trusted, and what was taken back.
+/// Trusted keys of publishers and registries, thresholds, revoked keys and withdrawn packages.
 #[derive(Debug, Clone, Default)]
 pub struct TrustStore {
     pub(super) keys: BTreeMap<KeyId, TrustedKey>,
     pub(super) registries: BTreeMap<KeyId, Registry>,
     pub(super) thresholds: Vec<Threshold>,
-    /// What registries took back, whether the keys are trusted here or not.
+    /// Keys that registries revoked, whether they are in `keys` or not.
     revoked: BTreeMap<KeyId, Revoked>,
     withdrawn: Vec<WithdrawnPackage>,
 }
 
-/// Who signed a receipt or a list of revocations.
+/// Which registry signed a receipt or a list of revocations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryStatus {
-    /// A registry that is trusted.
+    /// A trusted registry signed it.
     Good {
-        /// What the trust file calls it.
+        /// The registry's name in the trust file.
         name: String,
-        /// Its key.
+        /// The registry's key.
         key: KeyId,
     },
-    /// A key of a trusted registry is named, and did not sign.
+    /// The envelope names a key of a trusted registry, but that key did not sign it.
     Bad,
-    /// Nobody who is known.
+    /// The envelope names no key of a trusted registry.
     Unknown,
 }
 
-/// Why a rotation does not count here.
+/// Why the trust store refuses a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RotateError {
-    /// The key that goes is not trusted.
+    /// The old key is not trusted.
     #[error("the key {}… is not trusted here, so that nothing can take its place", .0.short())]
     UnknownKey(KeyId),
-    /// The time of the key that goes is over.
+    /// The old key has expired.
     #[error("the key {}… counts no more since {not_after}, and cannot name another any more", key.short())]
     Expired {
         /// The key.
         key: KeyId,
-        /// Since when.
+        /// When it expired.
         not_after: Timestamp,
     },
-    /// The key that goes was revoked: whoever has it now may be anybody.
+    /// The old key was revoked, so it may be in the hands of others than its owner.
     #[error("the key {}… was revoked ({reason}), and cannot name another any more", key.short())]
     Revoked {
         /// The key.
         key: KeyId,
-        /// Why.
+        /// Why it was revoked.
         reason: String,
     },
 }
 
 impl TrustStore {
-    /// Trusts a key. What it was trusted with before, it stays trusted with; what was revoked or is over stays so.
+    /// Trusts a key. A known key also keeps its scopes; the earlier expiry and the earlier revocation apply.
     pub fn add(&mut self, mut key: TrustedKey) {
         if let Some(known) = self.keys.get(&key.key.id()) {
             let mut scopes = known.scopes.clone();
@@ -114,7 +114,7 @@ impl TrustStore {
         self.keys.insert(key.key.id(), key);
     }
 
-    /// Whether a key is trusted for this plugin, so that a stranger's is not the first one.
+    /// Returns whether any key has this plugin in its scope, so that no unknown key is accepted as its first.
     pub fn covers(&self, plugin: &str) -> bool {
         self.keys.values().any(|key| key.scopes.iter().any(|scope| scope_matches(scope, plugin)))
     }
@@ -124,13 +124,13 @@ impl TrustStore {
         self.registries.insert(key.id(), Registry { name: name.to_owned(), key });
     }
 
-    /// Demands so many signatures for these plugins.
+    /// Sets the number of signatures that the plugins of a scope need.
     pub fn set_threshold(&mut self, scope: &str, signatures: u64) {
         self.thresholds.retain(|threshold| threshold.scope != scope);
         self.thresholds.push(Threshold { scope: scope.to_owned(), signatures });
     }
 
-    /// Trusts what another file trusts as well. What one of them takes back is taken back.
+    /// Adds everything in another trust store, including its revoked keys and withdrawn packages.
     pub fn extend(&mut self, other: TrustStore) {
         for key in other.keys.into_values() {
             self.add(key);
@@ -141,31 +141,31 @@ impl TrustStore {
         self.withdrawn.extend(other.withdrawn);
     }
 
-    /// The keys, ordered by id.
+    /// Returns the keys, ordered by id.
     pub fn keys(&self) -> impl Iterator<Item = (&KeyId, &TrustedKey)> {
         self.keys.iter()
     }
 
-    /// A key.
+    /// Returns the trusted key with this id.
     pub fn key(&self, id: &KeyId) -> Option<&TrustedKey> {
         self.keys.get(id)
     }
 
-    /// The registries, ordered by the ids of their keys.
+    /// Returns key ids and names of the registries, ordered by key id.
     pub fn registries(&self) -> impl Iterator<Item = (&KeyId, &str)> {
         self.registries.iter().map(|(id, registry)| (id, registry.name.as_str()))
     }
 
-    /// Whether it names no key of a publisher or registry, and asks for no number of signatures.
+    /// Returns whether it has no publisher keys, no registries and no thresholds.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.registries.is_empty() && self.thresholds.is_empty()
     }
 
-    /// The new key gets what the old one was trusted with, until the same moment. `seen_at` is when the rotation was first seen here: a key
-    /// names no successor once it was revoked or its time was over.
+    /// Trusts the new key with the scopes and the expiry of the old one, which then expires as the rotation states.
+    /// `seen_at` is when the rotation was first seen here.
     ///
     /// # Errors
-    /// [`RotateError`].
+    /// [`RotateError`], also if the old key was revoked or had expired at `seen_at`.
     pub fn rotate(&mut self, rotation: &Rotation, seen_at: Timestamp) -> Result<(), RotateError> {
         let old_id = rotation.old.id();
         let by_registry = self.revoked.get(&old_id).cloned();
@@ -177,19 +177,19 @@ impl TrustStore {
         if let Some(not_after) = old.not_after.filter(|not_after| *not_after <= seen_at) {
             return Err(RotateError::Expired { key: old_id, not_after });
         }
-        // Who limited their trust in the old key did not prolong it for the new one: only the publisher wants that.
+        // The new key keeps the old key's expiry: a publisher must not extend the trust that the user limited.
         let new = TrustedKey { key: rotation.new.clone(), revoked: None, ..old.clone() };
         old.not_after = [old.not_after, rotation.old_key_until].into_iter().flatten().min();
         self.add(new);
         Ok(())
     }
 
-    /// Takes back what a registry takes back.
+    /// Applies a registry's list of revocations.
     pub fn revoke(&mut self, list: &RevocationList) {
         for key in &list.predicate.keys {
             let revoked = Revoked { at: key.at, reason: key.reason.clone(), replaced_by: None };
             let known = self.revoked.entry(key.keyid.clone()).or_insert_with(|| revoked.clone());
-            // Of two moments the earlier one holds.
+            // The earlier of two revocations applies.
             if revoked.at < known.at {
                 *known = revoked;
             }
@@ -197,7 +197,7 @@ impl TrustStore {
         self.withdrawn.extend(list.predicate.packages.iter().cloned());
     }
 
-    /// Why a package must not be used, where a registry has said so: by the digest of its file, or of its statement.
+    /// Returns why a registry withdrew the package with this digest of its file or statement; `None` if none did.
     pub fn withdrawn(&self, sha256: &str, content_id: &str) -> Option<&str> {
         let is_it = |package: &&WithdrawnPackage| {
             package.sha256 == sha256 || package.content_id.as_deref().is_some_and(|known| known == content_id)
@@ -205,7 +205,7 @@ impl TrustStore {
         self.withdrawn.iter().find(is_it).map(|package| package.reason.as_str())
     }
 
-    /// Which registry signed an envelope.
+    /// Returns which registry signed an envelope.
     pub fn registry_of(&self, envelope: &Envelope) -> RegistryStatus {
         let named = envelope.signatures.iter().filter_map(|entry| self.registries.get_key_value(&entry.key_id));
         let mut status = RegistryStatus::Unknown;
@@ -218,7 +218,7 @@ impl TrustStore {
         status
     }
 
-    /// What the signatures of an envelope are worth for a plugin.
+    /// Judges the signatures of an envelope for a plugin.
     pub fn judge(&self, envelope: &Envelope, circumstances: &Circumstances<'_>) -> Judgement {
         let message = envelope.signed_bytes();
         let judge = |entry: &SignatureEntry| (entry.key_id.clone(), self.judge_one(entry, &message, circumstances));
@@ -231,12 +231,12 @@ impl TrustStore {
 
     fn judge_one(&self, entry: &SignatureEntry, message: &[u8], circumstances: &Circumstances<'_>) -> SignatureStatus {
         let trusted = self.keys.get(&entry.key_id);
-        // What a registry saw before the key was lost was signed by its owner.
+        // A package that a registry accepted before the key was lost was signed by the key's owner.
         let own = trusted.and_then(|trusted| trusted.revoked.as_ref());
         let revoked = own.into_iter().chain(self.revoked.get(&entry.key_id)).min_by_key(|revoked| revoked.at);
         let is_over = |moment: Timestamp| circumstances.accepted_at.is_none_or(|accepted| accepted >= moment);
         let Some(trusted) = trusted else {
-            // The algorithm and the key come from whom we trust; a key that comes along only tells damage from strangers.
+            // A key in the envelope proves no identity. It only separates a bad signature from one by an unknown key.
             let is_valid = match &entry.public_key {
                 Some(key) if !key.verifies(message, &entry.signature) => return SignatureStatus::Bad,
                 key => key.is_some(),
@@ -264,7 +264,7 @@ impl TrustStore {
     }
 }
 
-/// True for what can be a scope: `*`, `acme-*`, or an id.
+/// Returns whether a text is a valid scope: `*`, `acme-*`, or a plugin id.
 pub fn is_scope(scope: &str) -> bool {
     let is_id_part = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -277,7 +277,7 @@ pub fn is_scope(scope: &str) -> bool {
     }
 }
 
-/// `*`, `acme-*`, or the exact id.
+/// Returns whether a scope (`*`, `acme-*`, or an exact id) covers a plugin.
 fn scope_matches(scope: &str, plugin: &str) -> bool {
     match scope.strip_suffix('*') {
         Some("") => true,

@@ -1,4 +1,4 @@
-//! The file that says whom to trust.
+//! The trust file: trusted keys, registries and thresholds.
 
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ table! {
 #[derive(Debug, Error)]
 #[error("the trust file has errors")]
 pub struct TrustError {
-    /// What is wrong and where.
+    /// The errors, with their places in the file.
     pub report: Report,
 }
 
@@ -89,7 +89,7 @@ impl TrustStore {
     /// Reads a trust file.
     ///
     /// # Errors
-    /// [`TrustError`] with all that is wrong.
+    /// [`TrustError`] with all errors of the file.
     pub fn parse(source: &Arc<SourceFile>) -> Result<TrustStore, TrustError> {
         let (node, mut report) = document::parse(source);
         let mut reader = Reader::new(source);
@@ -126,7 +126,7 @@ impl TrustStore {
         if report.has_errors() { Err(TrustError { report }) } else { Ok(store) }
     }
 
-    /// The file that [`TrustStore::parse`] reads.
+    /// Returns the text of a trust file that [`TrustStore::parse`] reads.
     pub fn to_toml(&self) -> String {
         let text = |value: &str| toml::Value::from(value);
         let table = |fields: Vec<(&str, Option<toml::Value>)>| {
@@ -237,7 +237,7 @@ fn public_key(keyid: &Spanned<String>, pem: &Spanned<String>, reader: &mut Reade
     }
 }
 
-/// Keys that take each other's place in a circle.
+/// Reports keys that replace each other in a cycle.
 fn find_circles(file: &TrustFile, reader: &mut Reader) {
     let next = |id: &str| {
         let entry = file.keys.iter().find(|entry| entry.keyid.as_str() == id)?;

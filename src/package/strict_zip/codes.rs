@@ -1,10 +1,10 @@
-//! Codes of containers that are not in the one form that packages have.
+//! Codes of containers that are not in the canonical form of packages.
 
 use erp_manifest::codes::codes;
 
-/// What helps if the container is not in its one form.
+/// The fix for a container that is not in the canonical form.
 const REPACK: &str = "Pack the project with `erp-plugin pack`; other tools do not write this form. Where a stranger sent it, ask for the file as their tool wrote it.";
-/// What helps if a file was damaged.
+/// The fix for a damaged file.
 const DAMAGED: &str =
     "Get the file again; it was cut or changed on the way, or somebody built it by hand to confuse readers.";
 

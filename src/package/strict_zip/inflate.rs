@@ -1,14 +1,14 @@
-//! An entry's content.
+//! Inflates the content of an entry.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::format::STORED;
 use super::{ArchiveRefusal, Header, codes, padding};
 
-/// The content of an entry of an archive whose structure was found good.
+/// Returns the content of an entry. The structure of the archive must have been checked.
 ///
 /// # Errors
-/// [`ArchiveRefusal`] where the stream is damaged, has another size, or another checksum.
+/// [`ArchiveRefusal`] if the stream is damaged or not canonical, or its size or checksum differs from the header's.
 pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, ArchiveRefusal> {
     let name = &header.name;
     let size = header.size as usize;
@@ -18,7 +18,7 @@ pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, ArchiveRefusa
     let bytes = if header.method == STORED {
         stored.to_vec()
     } else {
-        // One byte more than promised, so that a stream that goes on is seen.
+        // One byte more than the header states, to detect a longer stream.
         let mut bytes = Vec::with_capacity(size + 1);
         let mut stream = Decompress::new(false);
         let status = stream

@@ -1,9 +1,9 @@
-//! What a reader takes at the most.
+//! The limits of the reader.
 
-/// Declares the limits: name, what it counts, how much, and what it bounds.
+/// Declares the limits: name, unit, default and meaning.
 macro_rules! limits {
     ($( $variant:ident = $name:literal, $unit:ident, $default:expr, $meaning:literal; )*) => {
-        /// A bound of a reader.
+        /// A limit of the reader.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ArchiveLimit {
             $( #[doc = $meaning] $variant, )*
@@ -13,22 +13,22 @@ macro_rules! limits {
             /// Every limit, in the order of the documentation.
             pub const ALL: &'static [ArchiveLimit] = &[$( ArchiveLimit::$variant ),*];
 
-            /// Its name, as messages and flags write it.
+            /// Returns the name, as used in messages and `--limit`.
             pub fn name(self) -> &'static str {
                 match self { $( ArchiveLimit::$variant => $name, )* }
             }
 
-            /// What it counts.
+            /// Returns the unit of the limit.
             pub fn unit(self) -> ArchiveUnit {
                 match self { $( ArchiveLimit::$variant => ArchiveUnit::$unit, )* }
             }
 
-            /// What it bounds.
+            /// Returns what the limit applies to.
             pub fn meaning(self) -> &'static str {
                 match self { $( ArchiveLimit::$variant => $meaning, )* }
             }
 
-            /// The most that is taken by default.
+            /// Returns the default value.
             pub fn default_value(self) -> u64 {
                 match self { $( ArchiveLimit::$variant => $default, )* }
             }
@@ -36,14 +36,14 @@ macro_rules! limits {
     };
 }
 
-/// What a limit counts.
+/// The unit of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArchiveUnit {
     /// Bytes.
     Bytes,
-    /// Things.
+    /// A number of items.
     Count,
-    /// How many times larger.
+    /// The quotient of two sizes.
     Ratio,
 }
 
@@ -58,7 +58,7 @@ limits! {
     TotalRatio = "total_ratio", Ratio, 20, "Inflated size of all entries by the size of the archive, above 16 MiB.";
 }
 
-/// How much is taken.
+/// The values of all limits.
 #[derive(Debug, Clone)]
 pub struct Limits([u64; ArchiveLimit::ALL.len()]);
 
@@ -73,17 +73,17 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The most that is taken.
+    /// Returns the value of a limit.
     pub fn get(&self, limit: ArchiveLimit) -> u64 {
         self.0[limit as usize]
     }
 
-    /// Takes more, or less.
+    /// Sets the value of a limit.
     pub fn set(&mut self, limit: ArchiveLimit, most: u64) {
         self.0[limit as usize] = most;
     }
 
-    /// The bound of one entry's size, which its ending decides.
+    /// Returns the limit for the size of an entry, by its file extension.
     pub(super) fn of_entry(name: &str) -> ArchiveLimit {
         let name = name.to_ascii_lowercase();
         let mut endings = name.rsplit('.');

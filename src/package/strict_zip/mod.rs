@@ -1,8 +1,8 @@
-//! A subset of zip that has one form for one content: the container of packages.
+//! The container of packages: a subset of zip in which the same entries always give the same bytes.
 //!
-//! The reader takes exactly what the writer makes, and says what is different. Nothing is inflated before all sizes
-//! were bounded, and nothing is believed that is in only one of zip's two directories. Knows nothing of what the
-//! entries mean but the order of the first three; `docs/erpx-format.md` is the specification.
+//! The reader accepts only the form that the writer produces, and reports every difference. It inflates no entry before
+//! it has checked all sizes, and it requires zip's local headers and directory to agree. It knows nothing about the
+//! meaning of entries except the order of the first three. `docs/erpx-format.md` is the specification.
 
 pub mod codes;
 mod format;
@@ -24,21 +24,21 @@ pub use write::write;
 /// A file of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveEntry {
-    /// Its name, with `/` between folders.
+    /// The path of the file, with `/` between folders.
     pub name: String,
-    /// Its content.
+    /// The content of the file.
     pub bytes: Vec<u8>,
 }
 
-/// Why bytes are no archive, or files none that can become one.
+/// Why bytes are not a valid archive, or why files cannot be archived.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct ArchiveRefusal {
-    /// Stable code, `archive/…`.
+    /// The stable code, `archive/…`.
     pub code: Code,
     /// What is wrong.
     pub message: String,
-    /// The limit that was passed, where it was one.
+    /// The exceeded limit, if the problem is one.
     pub limit: Option<ArchiveLimit>,
 }
 
@@ -55,7 +55,7 @@ impl ArchiveRefusal {
 /// Reads all entries, in their order.
 ///
 /// # Errors
-/// Everything that is wrong with the structure, or the first entry that cannot be inflated.
+/// All problems of the structure, or the problem of the first entry that cannot be inflated.
 pub fn read(archive: &[u8], limits: &Limits) -> Result<Vec<ArchiveEntry>, Vec<ArchiveRefusal>> {
     let structure = structure(archive, limits);
     if !structure.problems.is_empty() {

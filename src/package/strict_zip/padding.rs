@@ -1,30 +1,30 @@
-//! The bits of a deflate stream that no decompressor looks at: behind the header of a stored block, and behind the end.
+//! Checks the unused bits of a deflate stream: after the header of a stored block, and after the end of the stream.
 //!
-//! Whoever could change them could make another file with the same content. This walks a stream that inflates well, and
-//! knows its format (RFC 1951) only as far as it must to know where its blocks end.
+//! Decompressors ignore these bits, so changing them would give another file with the same content. The check runs on
+//! streams that inflate without errors. It decodes the format (RFC 1951) only to find the ends of blocks.
 
-/// Symbols of literals and lengths, and of distances.
+/// Number of literal and length symbols, and number of distance symbols.
 const SYMBOLS: [usize; 2] = [288, 30];
 /// The symbol that ends a block.
 const END: u16 = 256;
-/// The order in which a block gives the lengths of the codes that its lengths are written in.
+/// The order in which a block lists the lengths of its code length codes (RFC 1951, section 3.2.7).
 const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 /// The longest code, in bits.
 const MAX_LENGTH: usize = 15;
 
-/// Whether all bits that carry nothing are zero. False for a stream that is cut or damaged, too.
+/// Returns whether all unused bits are zero. Also returns `false` for a stream that is truncated or damaged.
 pub(super) fn is_zero(stream: &[u8]) -> bool {
     walk(&mut Bits { bytes: stream, at: 0 }).is_some()
 }
 
-/// A place in a stream, in bits.
+/// A position in a stream, in bits.
 struct Bits<'s> {
     bytes: &'s [u8],
     at: usize,
 }
 
 impl Bits<'_> {
-    /// The next bits without moving on, zeros behind the end; at most 16.
+    /// Returns the next `count` bits, at most 16, without advancing. Bits after the end are zeros.
     fn look(&self, count: usize) -> usize {
         let byte = |offset: usize| usize::from(self.bytes.get(self.at / 8 + offset).copied().unwrap_or(0));
         let window = byte(0) | byte(1) << 8 | byte(2) << 16;
@@ -37,7 +37,7 @@ impl Bits<'_> {
         (self.at <= self.bytes.len() * 8).then_some(value)
     }
 
-    /// Moves to the next byte over bits that must be zero.
+    /// Advances to the next byte boundary; `None` if a skipped bit is not zero.
     fn align(&mut self) -> Option<()> {
         let rest = self.at.next_multiple_of(8) - self.at;
         (self.take(rest)? == 0).then_some(())
@@ -73,7 +73,7 @@ fn walk(bits: &mut Bits<'_>) -> Option<()> {
     }
 }
 
-/// Moves to the end of a compressed block.
+/// Advances to the end of a compressed block.
 fn block(bits: &mut Bits<'_>, literals: &Code, distances: &Code) -> Option<()> {
     loop {
         let symbol = literals.next(bits)?;
@@ -93,7 +93,7 @@ fn block(bits: &mut Bits<'_>, literals: &Code, distances: &Code) -> Option<()> {
     }
 }
 
-/// The codes that a block brings with it.
+/// Reads the literal and distance codes of a block with dynamic codes.
 fn codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
     let (literals, distances, given) = (bits.take(5)? + 257, bits.take(5)? + 1, bits.take(4)? + 4);
     let mut of_lengths = [0; 19];
@@ -115,15 +115,15 @@ fn codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
     Some((Code::of(literals)?, Code::of(distances)?))
 }
 
-/// A prefix code: how many codes have each length, and the symbols in the order of their codes. A table of all windows
-/// would be read faster, and be made anew for each of the millions of blocks that a stream may consist of.
+/// A prefix code: the number of codes of each length, and the symbols in the order of their codes. A lookup table would
+/// decode faster, but it would have to be built for each block, and a stream may have millions of blocks.
 struct Code {
     counts: [usize; MAX_LENGTH + 1],
     symbols: [u16; SYMBOLS[0] + 32],
 }
 
 impl Code {
-    /// The code with these lengths; 0 for a symbol that does not occur.
+    /// Builds the code from the code lengths of all symbols; the length is 0 for an unused symbol.
     fn of(lengths: &[u8]) -> Option<Code> {
         let mut code = Code { counts: [0; MAX_LENGTH + 1], symbols: [0; SYMBOLS[0] + 32] };
         for length in lengths {
@@ -142,7 +142,7 @@ impl Code {
         Some(code)
     }
 
-    /// The next symbol. The codes of one length follow one another, and begin where twice those of the shorter ones end.
+    /// Reads the next symbol. The codes of one length are consecutive; the first is twice the end of the shorter ones.
     fn next(&self, bits: &mut Bits<'_>) -> Option<u16> {
         let window = bits.look(MAX_LENGTH);
         let (mut code, mut first, mut place) = (0, 0, 0);
@@ -161,7 +161,7 @@ impl Code {
     }
 }
 
-/// The codes of blocks that bring none.
+/// Returns the codes of blocks with fixed codes.
 fn fixed_codes() -> Option<(Code, Code)> {
     let lengths = |symbol: usize| match symbol {
         0..=143 | 280.. => 8,
@@ -193,10 +193,10 @@ mod tests {
         (status == flate2::Status::StreamEnd && inflater.total_in() == stream.len() as u64).then_some(bytes)
     }
 
-    /// Half a megabyte of blocks that hold nothing takes no longer than inflating it many times over.
+    /// Half a megabyte of empty blocks: the worst case for work per block.
     #[test]
     fn blocks_without_content_cost_little() {
-        // A block with the fixed codes and nothing but its end, again and again: 0 1 0, seven zeros.
+        // An empty block with the fixed codes, many times: 0 1 0 and the end symbol, seven zeros.
         let mut bits: Vec<bool> = Vec::new();
         for _ in 0..400_000 {
             bits.extend([false, true, false]);
@@ -228,7 +228,7 @@ mod tests {
                 let stream = deflated(content, level);
                 assert!(is_zero(&stream), "level {level} of {} bytes", content.len());
                 assert!(!is_zero(&[stream.as_slice(), &[0]].concat()));
-                // Where a flipped bit changes nothing, it carries nothing, and is found.
+                // A flipped bit that does not change the content is unused, so the check must find it.
                 let step = stream.len() * 8 / 300 + 1;
                 for bit in (0..stream.len() * 8).rev().step_by(step).chain(0..64.min(stream.len() * 8)) {
                     let mut flipped = stream.clone();

@@ -1,4 +1,4 @@
-//! The structure of an archive: both of zip's directories, compared with each other, without inflating anything.
+//! Checks the structure of an archive: compares the local headers with the directory, without inflating any entry.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -14,40 +14,40 @@ use super::format::{
 use super::write::{EntryRecord, assemble};
 use super::{ArchiveLimit, ArchiveRefusal, Limits, codes};
 
-/// Problems that are told of one archive at the most.
+/// Maximum number of problems reported for one archive.
 const MAX_PROBLEMS: usize = 50;
 
-/// What an archive is made of.
+/// The headers of an archive, and its problems.
 #[derive(Debug, Clone, Default)]
 pub struct Structure {
-    /// The entries whose headers could be read, in their order.
+    /// The entries whose headers are valid, in the order of the directory.
     pub headers: Vec<Header>,
-    /// What is wrong; nothing for an archive that can be inflated.
+    /// The problems; empty if the structure is valid.
     pub problems: Vec<ArchiveRefusal>,
 }
 
-/// An entry as both directories describe it.
+/// An entry as its local header and the directory describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Its name.
+    /// The path of the entry, with `/` between folders.
     pub name: String,
     /// Stored (0) or deflated (8).
     pub method: u16,
-    /// CRC-32 of its content.
+    /// CRC-32 of the inflated content.
     pub crc: u32,
-    /// Bytes, inflated.
+    /// Inflated size, in bytes.
     pub size: u32,
-    /// Where its data lies in the archive.
+    /// The byte range of the entry's data in the archive.
     pub data: Range<usize>,
 }
 
-/// Where the directory lies, and how many entries it has.
+/// The byte range of the directory, and its number of entries.
 struct Directory {
     range: Range<usize>,
     count: usize,
 }
 
-/// Looks at the structure of an archive. Costs time and memory for headers and names only.
+/// Checks the structure of an archive. Memory use grows with headers and names only.
 pub fn structure(archive: &[u8], limits: &Limits) -> Structure {
     let mut found = Structure::default();
     let directory = match directory(archive, limits) {
@@ -60,7 +60,7 @@ pub fn structure(archive: &[u8], limits: &Limits) -> Structure {
     found.read_headers(archive, &directory);
     found.hold_to(limits, archive.len() as u64);
     found.check_names();
-    // Everything that is left: a field that nothing above looks at has another value than the writer gives it.
+    // Finds all remaining differences: fields without a check of their own whose values the writer does not write.
     if found.problems.is_empty() && !is_canonical(archive, &found.headers) {
         let message = "the archive is not in the one form that packages have; repack it with `erp-plugin pack`";
         found.problems.push(ArchiveRefusal::new(codes::NOT_CANONICAL, message));
@@ -114,8 +114,8 @@ impl Structure {
         self.problems.push(ArchiveRefusal::new(code, message));
     }
 
-    /// Every entry's headers. An entry that is wrong is told of, and the next one is looked at, as long as the
-    /// directory says where it is.
+    /// Reads the headers of all entries. After a bad entry it continues with the next one, as long as the
+    /// directory shows where that begins.
     fn read_headers(&mut self, archive: &[u8], directory: &Directory) {
         let mut at = directory.range.start;
         let mut expected_offset = 0_usize;
@@ -214,7 +214,7 @@ impl Structure {
     }
 }
 
-/// Where the data of an entry would end that is refused, so that the next one is not refused for it.
+/// Returns the end of a refused entry's data, so that the next entry is not refused because of it.
 fn after(archive: &[u8], central: &[u8]) -> usize {
     let offset = u32_at(central, 42) as usize;
     let local = archive.get(offset..).and_then(|local| local.get(..LOCAL_HEADER_SIZE));
@@ -279,7 +279,7 @@ fn header(
     Ok(Header { name: name.to_owned(), method, crc, size, data: name_end..data_end })
 }
 
-/// Whether the archive is exactly what the writer makes of these entries.
+/// Returns whether the archive has exactly the bytes that the writer produces for these entries.
 fn is_canonical(archive: &[u8], headers: &[Header]) -> bool {
     let records: Vec<EntryRecord<'_>> = headers
         .iter()
@@ -295,7 +295,7 @@ fn is_canonical(archive: &[u8], headers: &[Header]) -> bool {
     assemble(&records, &mut rest).is_ok() && rest.0.is_empty()
 }
 
-/// Takes exactly these bytes and fails on any other, so that a comparison needs no second copy.
+/// A writer that accepts only the expected bytes, so that the comparison needs no second copy of the archive.
 struct ExpectedBytes<'a>(&'a [u8]);
 
 impl Write for ExpectedBytes<'_> {
@@ -314,7 +314,7 @@ impl Write for ExpectedBytes<'_> {
     }
 }
 
-/// A friendly word where the bytes are of a kind that people mix up.
+/// Returns a hint for a message if the bytes are in another well-known format; otherwise an empty text.
 fn what_it_is(bytes: &[u8]) -> &'static str {
     match bytes {
         [b'P', b'K', ..] => {

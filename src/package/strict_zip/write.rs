@@ -1,4 +1,4 @@
-//! The one form that an archive has.
+//! Writes archives in their canonical form.
 
 use std::io::{self, Write};
 
@@ -12,12 +12,12 @@ use super::format::{
 };
 use super::{ArchiveEntry, ArchiveRefusal, codes};
 
-/// Files below this size are stored: deflate would not earn its header.
+/// Files below this size are stored, because deflate would save too little.
 const MIN_DEFLATE_BYTES: usize = 512;
-/// Endings of files that are compressed already.
+/// Extensions of files that are already compressed.
 const COMPRESSED_ENDINGS: [&str; 8] = [".png", ".jpg", ".jpeg", ".gif", ".webp", ".woff2", ".zip", ".gz"];
 
-/// An entry as it is in the archive.
+/// An entry as the archive stores it.
 #[derive(Debug)]
 pub(super) struct EntryRecord<'a> {
     pub(super) name: &'a str,
@@ -30,7 +30,7 @@ pub(super) struct EntryRecord<'a> {
 /// Writes an archive. The order of `entries` does not matter; the same entries give the same bytes.
 ///
 /// # Errors
-/// [`ArchiveRefusal`] where a name cannot be packed, is there twice, or a file is too large for zip.
+/// [`ArchiveRefusal`] if a name is invalid or occurs twice (ignoring case), or if a file is too large for zip.
 pub fn write(entries: &[ArchiveEntry]) -> Result<Vec<u8>, ArchiveRefusal> {
     let mut sorted: Vec<&ArchiveEntry> = entries.iter().collect();
     sorted.sort_by(|left, right| order(&left.name).cmp(&order(&right.name)));
@@ -64,8 +64,8 @@ pub fn write(entries: &[ArchiveEntry]) -> Result<Vec<u8>, ArchiveRefusal> {
     Ok(archive)
 }
 
-/// Writes the bytes of an archive with these records. The reader calls it too, to see whether a file is exactly what
-/// the writer would have made of the same records.
+/// Writes the bytes of an archive with these records. The reader also calls it, to check that a file has exactly the
+/// bytes that the writer produces for the same records.
 pub(super) fn assemble(records: &[EntryRecord<'_>], out: &mut impl Write) -> io::Result<()> {
     let mut directory = Vec::new();
     let mut offset = 0_usize;
@@ -121,7 +121,7 @@ fn deflate(entry: &ArchiveEntry) -> Option<Vec<u8>> {
     encoder.finish().ok().filter(|compressed| compressed.len() < entry.bytes.len())
 }
 
-/// The limits keep every size far below 4 GiB.
+/// Converts a size, saturating at `u32::MAX`. The default limits of the reader are far below 4 GiB.
 fn size_u32(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }

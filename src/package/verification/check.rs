@@ -1,11 +1,11 @@
-//! The rules on an opened package: the same as on a project, on what a stranger gets.
+//! Runs the rules on an opened package; they are the rules that a project is checked with.
 
 use erp_check::{CheckSubject, CheckedComponent, check_component, check_manifest};
 use erp_manifest::diagnostics::SourceFile;
 
 use crate::archive::{MANIFEST, Package};
 
-/// Holds what is in a package against every rule; the report is that of manifest and component together.
+/// Checks the manifest and the component of a package with every rule. The report covers both.
 pub fn check_package(package: &Package) -> CheckedComponent {
     let source = SourceFile::new(MANIFEST, "");
     let file = |name: &str| package.file(name).map(<[u8]>::to_vec);

@@ -1,4 +1,4 @@
-//! Codes of receipts that prove nothing, and every code that a package can be refused with.
+//! Codes of refused receipts.
 
 use erp_manifest::codes::codes;
 

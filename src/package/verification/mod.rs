@@ -1,5 +1,5 @@
-//! Whether a package is to be trusted: one order of checks, for `verify`, for `publish` and for the platform, so that
-//! none of them says yes where another says no.
+//! Decides whether a package may be used. `verify`, `publish` and the platform run the same checks in the same order,
+//! so that they reach the same result.
 
 mod check;
 pub mod codes;

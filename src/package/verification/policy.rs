@@ -1,4 +1,4 @@
-//! What a verifier demands.
+//! The requirements of a verifier.
 
 use jiff::Timestamp;
 use semver::Version;
@@ -9,33 +9,33 @@ use crate::strict_zip::Limits;
 /// How much must be proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
-    /// The package is whole and fits the platform; a signature that is there must not be wrong.
+    /// The package is intact and follows the platform's rules. It may be unsigned, but its signatures must not be bad.
     Integrity,
     /// Enough trusted keys signed it.
     Signatures,
 }
 
-/// What a package is checked against.
+/// The requirements that a package is checked against.
 #[derive(Debug, Clone)]
 pub struct Policy<'a> {
-    /// Whom the verifier trusts.
+    /// The keys, registries and thresholds that the verifier trusts.
     pub trust: &'a TrustStore,
     /// How much must be proven.
     pub demand: Demand,
-    /// Bounds of the reader.
+    /// Limits of the reader.
     pub limits: Limits,
-    /// What time it is.
+    /// The current time.
     pub now: Timestamp,
-    /// A registry's word that it took this package.
+    /// The envelope of a registry's receipt for this package.
     pub receipt: Option<&'a Envelope>,
-    /// What the file's SHA-256 must be, in hexadecimal.
+    /// The expected SHA-256 of the file, in hexadecimal.
     pub sha256: Option<&'a str>,
-    /// The version that exists already: an older one must not take its place.
+    /// The installed version; an older package is refused.
     pub installed: Option<&'a Version>,
 }
 
 impl<'a> Policy<'a> {
-    /// A policy that asks for integrity alone, at this moment.
+    /// Creates a policy that demands only integrity, with the default limits.
     pub fn new(trust: &'a TrustStore, now: Timestamp) -> Policy<'a> {
         Policy {
             trust,

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::archive::PackageProblem;
 
-/// Declares the stages: their words, and what each is for.
+/// Declares the stages: the name and the purpose of each.
 macro_rules! stages {
     ($( $variant:ident = $word:literal, $why:literal; )*) => {
-        /// A stage of verification. They run in this order; after one that fails, none runs.
+        /// A stage of verification. The stages run in this order; after one fails, the rest is skipped.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Stage {
             $( #[doc = $why] $variant, )*
@@ -17,12 +17,12 @@ macro_rules! stages {
             /// Every stage, in order.
             pub const ALL: &'static [Stage] = &[$( Stage::$variant ),*];
 
-            /// Its name.
+            /// Returns the name of the stage.
             pub fn word(self) -> &'static str {
                 match self { $( Stage::$variant => $word, )* }
             }
 
-            /// What it looks at, and why at this point.
+            /// Returns what the stage checks, and why at this point.
             pub fn why(self) -> &'static str {
                 match self { $( Stage::$variant => $why, )* }
             }
@@ -58,15 +58,15 @@ pub enum StageOutcome {
     Skipped,
 }
 
-/// A stage, and what came of it.
+/// A stage and its result.
 #[derive(Debug, Clone)]
 pub struct Check {
     /// The stage.
     pub stage: Stage,
-    /// What came of it.
+    /// The outcome of the stage.
     pub outcome: StageOutcome,
-    /// What was seen, in a line.
+    /// A summary of the result in one line.
     pub detail: String,
-    /// What is wrong, all of it.
+    /// All problems that the stage found.
     pub problems: Vec<PackageProblem>,
 }

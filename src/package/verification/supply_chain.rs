@@ -1,4 +1,4 @@
-//! What a package says of the libraries in it and of how it was built.
+//! The bill of materials and the build provenance of a package.
 
 use erp_manifest::digest::sha256_hex;
 use erp_manifest::document::parse_strict_json;
@@ -15,22 +15,22 @@ pub struct Library {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Its licence, as it says itself.
+    /// The licence that the bill of materials states.
     pub license: Option<String>,
 }
 
-/// How a component was built, as its builder says.
+/// How a component was built, according to its provenance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildFacts {
-    /// Where the source is.
+    /// The URI of the source.
     pub source: Option<String>,
-    /// The revision of the source.
+    /// The git commit of the source.
     pub revision: Option<String>,
-    /// The compiler.
+    /// The version of `rustc`.
     pub compiler: Option<String>,
 }
 
-/// The libraries that a package's bill of materials names; none where it has no bill.
+/// Returns the libraries in a package's bill of materials; `None` if it has none or it cannot be read.
 pub fn libraries(package: &Package) -> Option<Vec<Library>> {
     let bill = parse_strict_json(package.file(SBOM)?).ok()?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -45,7 +45,7 @@ pub fn libraries(package: &Package) -> Option<Vec<Library>> {
     Some(bill["components"].as_array()?.iter().filter_map(library).collect())
 }
 
-/// What a package says of its build; none where it says nothing.
+/// Returns the build facts in a package's provenance; `None` if it has none or it cannot be read.
 pub fn build_facts(package: &Package) -> Option<BuildFacts> {
     let provenance = parse_strict_json(package.file(PROVENANCE)?).ok()?;
     let definition = &provenance["predicate"]["buildDefinition"];
@@ -58,7 +58,7 @@ pub fn build_facts(package: &Package) -> Option<BuildFacts> {
     })
 }
 
-/// Whether both are about this component.
+/// Checks that the bill of materials and the provenance, if present, are about this component.
 pub(super) fn check(package: &Package) -> Result<(StageOutcome, String), Vec<PackageProblem>> {
     let component = sha256_hex(package.component());
     let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! The stages, one after another.
+//! Runs the stages of verification in order.
 
 use erp_component::ComponentInfo;
 use erp_manifest::codes::{Code, Severity};
@@ -14,39 +14,39 @@ use crate::archive;
 use crate::archive::{Package, PackageProblem, Sealed, Statement};
 use crate::signing::{Circumstances, Envelope, Judgement, Receipt, RegistryStatus, TrustVerdict};
 
-/// What is true of a file.
+/// The result of verifying a file.
 #[derive(Debug)]
 pub struct Verdict {
     /// SHA-256 of the file.
     pub sha256: String,
     /// Every stage, in order.
     pub checks: Vec<Check>,
-    /// What the signatures are worth; none where they could not be read.
+    /// The status of the signatures; `None` if verification failed before it read them.
     pub judgement: Option<Judgement>,
-    /// The package; none where a stage before its contents failed.
+    /// The package; `None` if a stage before [`Stage::Contents`] failed.
     pub package: Option<Package>,
-    /// What the rules found in it.
+    /// The findings of the rules.
     pub report: Report,
-    /// The component's border; none where it could not be read.
+    /// The imports and exports of the component; `None` if it could not be read.
     pub component: Option<ComponentInfo>,
 }
 
 impl Verdict {
-    /// Whether the package may be used.
+    /// Returns whether the package may be used: no stage failed.
     pub fn is_good(&self) -> bool {
         self.checks.iter().all(|check| check.outcome != StageOutcome::No)
     }
 
-    /// Everything that is wrong.
+    /// Returns the problems of all failed stages.
     pub fn problems(&self) -> impl Iterator<Item = &PackageProblem> {
         self.checks.iter().filter(|check| check.outcome == StageOutcome::No).flat_map(|check| &check.problems)
     }
 }
 
-/// What a stage that succeeded has to say.
+/// Outcome and one-line summary of a stage that succeeded.
 type StageReport = (StageOutcome, String);
 
-/// Holds a file against a policy. Nothing is parsed before it is bounded, and nothing acted on before it is
+/// Checks a file against a policy. No input is parsed before its size is bounded, and none is used before it is
 /// authenticated.
 pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
     let sha256 = sha256_hex(bytes);
@@ -63,7 +63,7 @@ pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
         let problems = vec![PackageProblem::new(archive::codes::UNREADABLE, panic.to_string())];
         verdict.checks.push(Check { stage, outcome: StageOutcome::No, detail: panic.to_string(), problems });
     }
-    // What is not reached is skipped: every stage is always told of.
+    // The verdict lists every stage; those that did not run are skipped.
     for stage in &Stage::ALL[verdict.checks.len()..] {
         let detail = "not looked at: a stage before it failed".to_owned();
         verdict.checks.push(Check { stage: *stage, outcome: StageOutcome::Skipped, detail, problems: Vec::new() });
@@ -71,7 +71,7 @@ pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
     verdict
 }
 
-/// A stage failed; what failed is in the verdict.
+/// A stage failed; the verdict has its problems.
 struct StageFailed;
 
 impl Verdict {
@@ -119,8 +119,8 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
     });
     let envelope = verdict.pass(Stage::Envelope, envelope)?;
 
-    // Which plugin a key may sign is a matter of the statement, which is not believed before its signature was:
-    // its id is read here, used for the scope, and compared with the manifest's below.
+    // The scope of a key depends on the plugin's id, which is in the statement that is not yet authenticated.
+    // The id is read here only for the scope, and compared with the manifest's id below.
     let plugin = Statement::of_envelope(&envelope).map(|statement| statement.predicate.id).unwrap_or_default();
     let judged =
         check_signatures(&envelope, &plugin, accepted.as_ref().map(|receipt| receipt.predicate.accepted_at), policy);
@@ -164,7 +164,7 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
     verdict.pass(Stage::Policy, last)
 }
 
-/// The world that was signed is the one that the manifest asks for.
+/// Checks that the signed world is the one in the manifest, or the default world of its host API.
 fn require_world(package: &Package) -> Result<(), Vec<PackageProblem>> {
     let runtime = &package.manifest.runtime;
     let asked = match &runtime.world {
@@ -191,7 +191,7 @@ fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), St
     }
 }
 
-/// The receipt, where it counts: one of an unknown registry proves nothing.
+/// Checks the receipt, if the policy has one. A receipt of an unknown registry is refused, because it proves nothing.
 fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, StageReport), Vec<PackageProblem>> {
     let Some(envelope) = policy.receipt else {
         return Ok((None, (StageOutcome::Skipped, "nobody asked for one".to_owned())));
@@ -273,7 +273,7 @@ fn check_policy(
     }
 }
 
-/// What a receipt says of another package than this one; nothing where it is this one's.
+/// Returns the problem of a receipt that names another id, version or content; `None` if it is this package's.
 pub fn receipt_problem(receipt: &Receipt, package: &Package) -> Option<PackageProblem> {
     let (said, metadata) = (&receipt.predicate, &package.manifest.metadata);
     let is_this = said.id == metadata.id.as_str()
@@ -287,7 +287,7 @@ pub fn receipt_problem(receipt: &Receipt, package: &Package) -> Option<PackagePr
     Some(PackageProblem::new(codes::ANOTHER_PACKAGE, message))
 }
 
-/// Whether a version is older than the one that is there.
+/// Returns whether a version is older than the installed one; `false` if it is not valid semver.
 pub fn is_older(version: &str, installed: &Version) -> bool {
     Version::parse(version).is_ok_and(|version| version < *installed)
 }
