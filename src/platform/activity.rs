@@ -1,4 +1,4 @@
-//! What happened since someone last looked.
+//! The activity since it was last taken.
 
 use std::sync::Arc;
 
@@ -17,34 +17,34 @@ pub struct CallRecord {
     pub version: String,
     /// The tenant.
     pub tenant: TenantId,
-    /// The id of the user, where one calls.
+    /// The id of the calling user; `None` for calls by events and by the platform itself.
     pub user: Option<String>,
-    /// The request that it belongs to.
+    /// The id of the request that caused the call; a new id if the request has none.
     pub request_id: String,
-    /// The moment at which it began, in milliseconds since 1970.
+    /// When the call began, in milliseconds since 1970.
     pub began_ms: i64,
-    /// What was called, such as `event inventory.purchase_order.approved`.
+    /// A short description of the call, such as `event inventory.purchase_order.approved`.
     pub label: String,
-    /// Why it failed, where it did.
+    /// The error, if the call failed.
     pub error: Option<CallError>,
-    /// What happened in it.
+    /// The host calls, fuel and changes of the call.
     pub trace: Trace,
-    /// The call as it can be replayed, where all details are kept.
+    /// The recording of the call for a replay; `None` below [`Detail::Full`](erp_runtime::Detail::Full).
     pub recorded: Option<RecordedCall>,
 }
 
-/// How a plugin has done since the platform started.
+/// Counters of a plugin's calls since the platform started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
-    /// Those that failed.
+    /// Number of failed calls.
     pub errors: u64,
-    /// Time of all calls, in microseconds.
+    /// Total time of all calls, in microseconds.
     pub microseconds: u64,
-    /// Time of the longest one.
+    /// Time of the longest call, in microseconds.
     pub longest_microseconds: u64,
-    /// Fuel of all calls.
+    /// Total fuel of all calls.
     pub fuel: u64,
 }
 
@@ -60,22 +60,22 @@ impl Counters {
 }
 
 impl Activity {
-    /// The calls as lines of a recording.
+    /// Returns the recorded calls as JSON, one call a line.
     pub fn recorded_lines(&self) -> String {
         let calls = self.calls.iter().filter_map(|call| call.recorded.as_ref());
         calls.filter_map(|call| serde_json::to_string(call).ok()).map(|line| line + "\n").collect()
     }
 }
 
-/// What happened: calls of plugins, rows that changed, events that left.
+/// Calls of plugins, changed rows, published events and upgrades.
 #[derive(Debug, Default)]
 pub struct Activity {
-    /// Calls, in order.
+    /// Calls, oldest first.
     pub calls: Vec<CallRecord>,
-    /// Rows, in order.
+    /// Changed rows, oldest first.
     pub changes: Vec<Arc<RowChange>>,
-    /// Events that plugins told, in order, with their tenants.
+    /// Published events with their tenants, oldest first.
     pub events: Vec<(TenantId, EmittedEvent)>,
-    /// Upgrades of tables, in order.
+    /// Upgrades of tables, oldest first.
     pub upgrades: Vec<UpgradeReport>,
 }

@@ -1,4 +1,4 @@
-//! Units of work that are done again, since another process changed the same data at the same moment.
+//! Repeats units of work that conflict with changes of another process.
 
 use std::time::Duration;
 
@@ -7,35 +7,35 @@ use erp_storage::StoreError;
 
 use super::PlatformError;
 
-/// How often a unit of work is tried.
+/// Maximum number of attempts of a unit of work.
 const MOST: u32 = 12;
 
-/// Counts attempts; each waits a little longer than the one before.
+/// Counts attempts. The wait before an attempt grows with its number.
 #[derive(Debug, Default)]
 pub(super) struct Attempts(u32);
 
 impl Attempts {
-    /// Which one this is, from 1.
+    /// Returns the number of the current attempt, from 1.
     pub(super) fn number(&self) -> u32 {
         self.0 + 1
     }
 
-    /// Whether there is another one; waits for it.
+    /// Waits for the next attempt and returns `true`, or returns `false` after the last one.
     pub(super) fn next(&mut self) -> bool {
         self.0 += 1;
         if self.0 >= MOST {
             return false;
         }
-        // Two hosts that wait for just as long would meet again.
+        // Two hosts that wait equally long would conflict again.
         let own = u64::from(std::process::id() % 7) + 1;
         std::thread::sleep(Duration::from_micros(own * 300 * u64::from(self.0)));
         true
     }
 }
 
-/// What a unit of work may end with.
+/// An error that a unit of work may end with.
 pub(super) trait Refusal: From<StoreError> {
-    /// Whether another process was faster, so that a second try may succeed.
+    /// Returns whether another process changed the same data first, so that another attempt may succeed.
     fn is_conflict(&self) -> bool;
 }
 

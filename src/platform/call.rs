@@ -1,4 +1,4 @@
-//! Calls of plugins: which build answers, on whose behalf, and what is kept of it.
+//! Calls of plugins: which build answers, for which user and tenant, and what is recorded of the call.
 
 use std::sync::Arc;
 
@@ -26,13 +26,13 @@ pub(super) struct Occasion {
     caller: Option<Caller>,
     trigger: Trigger,
     event_depth: u32,
-    /// From 1: how often it was tried.
+    /// The number of the attempt, from 1.
     attempt: u32,
     origin: Origin,
 }
 
 impl Occasion {
-    /// Something that the platform does by itself.
+    /// Creates an occasion without a user, for calls by the platform itself.
     pub(super) fn of(tenant: &TenantId, trigger: Trigger) -> Occasion {
         Occasion {
             tenant: tenant.clone(),
@@ -44,7 +44,7 @@ impl Occasion {
         }
     }
 
-    /// A call of an export by its name. `init` runs for no tenant, whoever asks for it.
+    /// Creates the occasion of a call by function name. `init` always runs without a tenant and a user.
     fn of_function(function: &str, identity: &Identity) -> Occasion {
         if function.trim().rsplit(['.', '/', '#']).next() == Some("init") {
             return Occasion::of(&TenantId::nil(), Trigger::Lifecycle);
@@ -52,7 +52,7 @@ impl Occasion {
         Occasion::of(&identity.tenant, Trigger::Call).by(&identity.caller)
     }
 
-    /// Something that a user does.
+    /// Sets the calling user.
     pub(super) fn by(self, caller: &Caller) -> Occasion {
         Occasion { caller: Some(caller.clone()), ..self }
     }
@@ -62,27 +62,27 @@ impl Occasion {
         Occasion { origin: origin.clone(), ..self }
     }
 
-    /// The same once more.
+    /// Sets the number of the attempt.
     fn at_attempt(self, attempt: u32) -> Occasion {
         Occasion { attempt, ..self }
     }
 
-    /// Something that so many events led to.
+    /// Sets the number of events in the chain that led to the call.
     pub(super) fn after_events(self, event_depth: u32) -> Occasion {
         Occasion { event_depth, ..self }
     }
 }
 
-/// A build that is tried on a share of the calls.
+/// Another build of a plugin that gets a share of the calls.
 #[derive(Debug, Clone)]
 pub(super) struct Canary {
     pub(super) loaded: LoadedPlugin,
-    /// Of a hundred.
+    /// The share in percent.
     pub(super) percent: u8,
 }
 
 impl Canary {
-    /// Whether a request is one of its share: the same request always is, or never.
+    /// Returns whether a request is in the share. The answer depends only on the request id.
     fn takes(&self, request_id: &str) -> bool {
         let digest = sha256_hex(request_id.as_bytes());
         u32::from_str_radix(&digest[..6], 16).is_ok_and(|number| number % 100 < u32::from(self.percent))
@@ -90,7 +90,7 @@ impl Canary {
 }
 
 impl Platform {
-    /// Calls an export by its name, with arguments in WAVE; gives the result as WAVE.
+    /// Calls an export by its name, with arguments in WAVE; returns the result as WAVE.
     ///
     /// # Errors
     /// [`CallError`].
@@ -99,7 +99,7 @@ impl Platform {
         self.call(plugin, &occasion, &Invocation::Wave(call.to_owned()), |_| Ok(()))
     }
 
-    /// Calls an export by its name, with arguments by their names; gives the result as WAVE.
+    /// Calls an export by its name, with named arguments in JSON; returns the result as WAVE.
     ///
     /// # Errors
     /// [`CallError`].
@@ -115,7 +115,7 @@ impl Platform {
         self.call(plugin, &occasion, &invocation, |_| Ok(()))
     }
 
-    /// One call of a running plugin, noted in the activity. `finish` runs in its transaction.
+    /// Calls a running plugin and records the call in the activity. `finish` runs in the call's transaction.
     pub(super) fn call(
         &mut self,
         plugin: &str,
@@ -129,12 +129,12 @@ impl Platform {
         self.call_loaded(&loaded, occasion, invocation, |_| Ok(()), finish)
     }
 
-    /// A plugin that is running.
+    /// Returns the loaded build of a running plugin.
     pub(super) fn loaded(&self, plugin: &str) -> Option<LoadedPlugin> {
         self.plugins.get(plugin).and_then(|installed| installed.loaded.clone())
     }
 
-    /// The build that answers this request: the plugin's own, or the one that is tried on a share.
+    /// Returns the build that answers the current request: the plugin's own, or the canary.
     pub(super) fn routed(&self, plugin: &str, origin: &Origin) -> Option<LoadedPlugin> {
         let installed = self.plugins.get(plugin)?;
         let own = installed.loaded.clone()?;
@@ -142,10 +142,10 @@ impl Platform {
         Some(tried.filter(|(canary, id)| canary.takes(id)).map_or(own, |(canary, _)| canary.loaded.clone()))
     }
 
-    /// Sends a share of the calls of requests to another build, by the id of the request; to none with 0.
+    /// Sends a share of the requests' calls to another build, chosen by request id. A share of 0 removes the canary.
     ///
     /// # Errors
-    /// 409 where its tables are not those that are there.
+    /// 409 if the tables of the two builds differ, 404 if the plugin is unknown.
     pub fn set_canary(&mut self, loaded: &LoadedPlugin, percent: u8) -> Result<(), PlatformError> {
         let id = loaded.manifest().metadata.id.to_string();
         let installed = self.installed(&id)?;
@@ -160,8 +160,8 @@ impl Platform {
         Ok(())
     }
 
-    /// One call of a plugin that may not be in place yet. `prepare` runs in its transaction before the guest. Where
-    /// another process changed the same data meanwhile, the call is made again.
+    /// Calls a build that may not be installed yet. `prepare` runs in the call's transaction before the guest. After a
+    /// conflict with another process the call is repeated, unless it has sent a request to another server.
     pub(super) fn call_loaded(
         &mut self,
         loaded: &LoadedPlugin,
@@ -201,6 +201,7 @@ impl Platform {
                 tenant: tenant.clone(),
                 caller,
                 trigger,
+                // The language of the request; events and the platform itself use the plugin's default.
                 locale: origin.language.unwrap_or_else(|| loaded.manifest().i18n.default_locale.clone()),
                 event_depth,
             },
@@ -232,7 +233,7 @@ impl Platform {
         if outcome.result.is_ok() {
             self.activity.events.extend(told);
         }
-        // What was denied is kept whatever became of the call.
+        // Denials are stored even if the call failed.
         if !trace.denials.is_empty() {
             let plugin = &loaded.manifest().metadata.id;
             let scope = Scope { user: user.clone(), ..Scope::of_tenant(&tenant, self.now()) };

@@ -1,4 +1,4 @@
-//! Rows, settings and secrets as whoever sets a platform up reaches them: no user and no plugin is asked.
+//! Rows, settings and secrets for the setup of a platform, without a user and without permission checks.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::Platform;
 
-/// Rows, settings and secrets, without asking anyone.
+/// Rows, settings and secrets, without permission checks.
 #[derive(Debug)]
 pub struct PlatformData<'p> {
     pub(crate) platform: &'p mut Platform,
 }
 
 impl PlatformData<'_> {
-    /// Inserts a row without asking anyone: how fixtures come in.
+    /// Inserts a row of a fixture and returns its id. Publishes no trigger events.
     ///
     /// # Errors
     /// [`StoreError`].

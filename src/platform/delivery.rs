@@ -1,4 +1,4 @@
-//! Events: told, and delivered to everyone who subscribed.
+//! Publishes events and delivers them to the plugins that subscribed.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::call::Occasion;
 use super::{Origin, Platform, PlatformError};
 
-/// How often an event is offered to a plugin that says that it may take it later.
+/// Maximum number of attempts to deliver an event to a plugin that fails with a retryable error.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Events: published, and delivered to the plugins that subscribed.
+/// Publishes events and delivers them to the plugins that subscribed.
 #[derive(Debug)]
 pub struct Deliveries<'p> {
     pub(crate) platform: &'p mut Platform,
@@ -29,10 +29,10 @@ impl Deliveries<'_> {
         Self { origin: Origin { language: None, ..origin }, ..self }
     }
 
-    /// Publishes an event as the platform's base modules do, and delivers it with all that follows.
+    /// Publishes an event as the platform's base modules do, and delivers it and all events that follow from it.
     ///
     /// # Errors
-    /// [`PlatformError`] where the event could not be written; how deliveries went is in the activity.
+    /// [`PlatformError`] if the event cannot be written. The activity has the results of the deliveries.
     pub fn publish_event(
         &mut self,
         tenant: &TenantId,
@@ -46,7 +46,7 @@ impl Deliveries<'_> {
     /// Publishes an event that another thread delivers.
     ///
     /// # Errors
-    /// [`PlatformError`] where it could not be written.
+    /// [`PlatformError`] if the event cannot be written.
     pub fn announce(
         &mut self,
         tenant: &TenantId,
@@ -62,8 +62,8 @@ impl Deliveries<'_> {
         Ok(())
     }
 
-    /// Delivers a tenant's events that are on their way, the oldest first, until none is left. Where another lane does
-    /// so, it is waited for: a plugin hears the events of a tenant in their order.
+    /// Delivers all pending events of a tenant, oldest first. Waits while another lane does so, because a plugin must
+    /// get the events of a tenant in their order.
     ///
     /// # Errors
     /// As [`Deliveries::deliver_events`].
@@ -73,11 +73,11 @@ impl Deliveries<'_> {
         self.deliver_all(|database| database.events().next_event_of(tenant))
     }
 
-    /// Delivers all events that are on their way, the oldest first, until none is left.
+    /// Delivers all pending events, oldest first.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails; a plugin that fails only misses its event, after three
-    /// attempts where its error is retryable, and can be given it again: [`Deliveries::redeliver`].
+    /// [`StoreError`] if the database fails. A plugin that fails misses the event (after three attempts if its
+    /// error is retryable); [`Deliveries::redeliver`] delivers it again.
     pub fn deliver_events(&mut self) -> Result<(), StoreError> {
         self.deliver_all(|database| database.events().next_event())
     }
@@ -96,8 +96,8 @@ impl Deliveries<'_> {
         }
     }
 
-    /// One event to one plugin. That it was delivered is written in the call's own transaction: after
-    /// a kill, what was done is not done again.
+    /// Delivers one event to one plugin. The delivery is recorded in the call's own transaction, so that
+    /// a finished delivery is not repeated after a crash.
     fn deliver(&mut self, plugin: &str, event: &Arc<StoredEvent>) -> Result<(), StoreError> {
         let Some(manifest) = self.platform.manifest(plugin) else { return Ok(()) };
         let id = &manifest.metadata.id;
@@ -121,7 +121,7 @@ impl Deliveries<'_> {
             let done = |database: &mut Database| database.events().record_delivery(event.seq, id, None);
             let Err(error) = self.platform.call_loaded(&loaded, &occasion, &invocation, look, done) else {
                 if self.platform.call_settings.doubles_events {
-                    // As when a broker missed that the first one was done: how that goes is in the activity.
+                    // As if a message broker missed the first delivery's end. The activity has the result.
                     let invocation = Invocation::Event { event: Arc::clone(event), attempt: attempt + 1 };
                     let _ = self.platform.call_loaded(&loaded, &occasion, &invocation, |_| Ok(()), |_| Ok(()));
                 }
@@ -131,7 +131,7 @@ impl Deliveries<'_> {
                 return Ok(());
             }
             if error.is_interrupted() {
-                // The host ends: the event stays on its way, and is delivered when it begins again.
+                // The host is shutting down: the event stays pending until the next start.
                 return Err(StoreError::Busy);
             }
             let why = error.to_string();
@@ -143,10 +143,10 @@ impl Deliveries<'_> {
         Ok(())
     }
 
-    /// Delivers an event again to those who did not take it. Those who did are not asked twice.
+    /// Delivers an event again, only to the subscribers without a successful delivery.
     ///
     /// # Errors
-    /// 404 if there is no such event.
+    /// 404 if the event does not exist.
     pub fn redeliver(&mut self, id: &str) -> Result<(), PlatformError> {
         let tenant = self.platform.database.lock().events().tenant_of_event(id)?;
         let Some(tenant) = tenant else {

@@ -1,4 +1,4 @@
-//! Plugins that need other plugins.
+//! Checks of the dependencies between plugins.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use semver::{Version, VersionReq};
 
 use super::{Platform, PlatformError};
 
-/// How far along a plugin must be.
+/// The state that a plugin must have reached for another one that depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DependencyStage {
-    /// Its tables are there.
+    /// Its tables exist.
     Installed,
-    /// It hears events.
+    /// It runs and receives events.
     Running,
 }
 
@@ -44,14 +44,14 @@ fn fits(range: &str, version: &str) -> bool {
     }
 }
 
-/// What must hold before a plugin is installed, started, stopped or replaced.
+/// The checks before a plugin is installed, started, stopped or replaced.
 #[derive(Debug)]
 pub(crate) struct Requirements<'p> {
     pub(crate) platform: &'p Platform,
 }
 
 impl Requirements<'_> {
-    /// Refuses a plugin that is made for another version of the platform.
+    /// Refuses a plugin that does not support this version of the platform.
     pub(super) fn require_platform(&self, manifest: &Manifest) -> Result<(), PlatformError> {
         match manifest.platform_refusal(&self.platform.gate.platform_version()) {
             Some((_, why)) => {
@@ -62,7 +62,7 @@ impl Requirements<'_> {
         }
     }
 
-    /// Refuses a plugin whose needs are not met.
+    /// Refuses a plugin if a plugin that it needs has not reached the stage or has another version.
     pub(super) fn require_needs(&self, manifest: &Manifest, stage: DependencyStage) -> Result<(), PlatformError> {
         let id = manifest.metadata.id.as_str();
         for (needed, range) in manifest.needs() {
@@ -82,7 +82,7 @@ impl Requirements<'_> {
         Ok(())
     }
 
-    /// Refuses to take a plugin away from those that need it.
+    /// Refuses to disable or uninstall a plugin that other plugins need.
     pub(super) fn require_not_needed(&self, id: &str, stage: DependencyStage) -> Result<(), PlatformError> {
         let dependents: Vec<&str> = self
             .platform
@@ -100,7 +100,7 @@ impl Requirements<'_> {
         Err(PlatformError::new(errors::PLUGIN_DEPENDENTS, message))
     }
 
-    /// Refuses a new version that would break what was installed upon the one before it.
+    /// Refuses a new version that is outside the range that an installed plugin needs.
     pub(super) fn require_still_fits(&self, id: &str, version: &str) -> Result<(), PlatformError> {
         for (other, plugin) in
             self.platform.plugins.iter().filter(|(_, other)| DependencyStage::Installed.is_reached_by(other.status))
@@ -117,7 +117,7 @@ impl Requirements<'_> {
         Ok(())
     }
 
-    /// The ids in an order in which each comes after those that it needs.
+    /// Returns the ids ordered so that each plugin comes after the plugins that it needs.
     pub(super) fn start_order(&self, ids: &[String]) -> Vec<String> {
         let mut waiting: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
         let mut order = Vec::with_capacity(ids.len());
@@ -130,7 +130,7 @@ impl Requirements<'_> {
                     manifest.is_none_or(|manifest| !manifest.needs().any(|(needed, _)| waiting.contains(needed)))
                 })
                 .collect();
-            // A circle: none of its plugins can start, and each says why.
+            // A cycle: none of its plugins can start, and each reports the reason.
             let next = if ready.is_empty() { waiting.iter().copied().collect() } else { ready };
             for id in next {
                 waiting.remove(id);

@@ -1,4 +1,4 @@
-//! Who may use the platform.
+//! The users, tenants and departments of the platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use erp_runtime::{Caller, Department};
 pub struct Identity {
     /// The tenant.
     pub tenant: TenantId,
-    /// Who it is and what they may do.
+    /// The user's id, name, department and permissions.
     pub caller: Caller,
 }
 
@@ -24,48 +24,48 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Adds a user with a token. Departments come before the users who work in them.
+    /// Adds a user with a bearer token. Add the departments first: their members are computed here.
     pub fn add_user(&mut self, token: impl Into<String>, identity: Identity) {
         self.add_tenant(identity.tenant.clone());
         self.by_token.insert(token.into(), identity);
         self.settle_departments();
     }
 
-    /// Adds a tenant.
+    /// Adds a tenant, unless it is known.
     pub fn add_tenant(&mut self, tenant: TenantId) {
         if !self.tenants.contains(&tenant) {
             self.tenants.push(tenant);
         }
     }
 
-    /// Adds a department by its id, below another one if there is one.
+    /// Adds a department by its id, below `parent` if it is `Some`.
     pub fn add_department(&mut self, id: impl Into<String>, parent: Option<String>) {
         self.parents.insert(id.into(), parent);
     }
 
-    /// The tenants, in the order in which they came.
+    /// Returns the tenants, in the order in which they were added.
     pub fn tenants(&self) -> &[TenantId] {
         &self.tenants
     }
 
-    /// The users, ordered by tenant and name.
+    /// Returns the users, ordered by tenant and name.
     pub fn users(&self) -> impl Iterator<Item = &Identity> {
         let mut users: Vec<&Identity> = self.by_token.values().collect();
         users.sort_by(|left, right| (&left.tenant, &left.caller.name).cmp(&(&right.tenant, &right.caller.name)));
         users.into_iter()
     }
 
-    /// The departments, each with the one above it.
+    /// Returns the departments, each with its parent.
     pub fn departments(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.parents.iter().map(|(id, parent)| (id.as_str(), parent.as_deref()))
     }
 
-    /// The user of a token.
+    /// Returns the user with this bearer token.
     pub fn user(&self, token: &str) -> Option<&Identity> {
         self.by_token.get(token)
     }
 
-    /// Fills in who works in a user's department and below it.
+    /// Computes the members of every user's department and of the departments below it.
     fn settle_departments(&mut self) {
         let users: Vec<(TenantId, String, String)> = self
             .by_token

@@ -1,4 +1,4 @@
-//! Which packages the platform takes, and what it says of those that it took.
+//! Decides which packages the platform accepts, and writes their receipts.
 
 use std::str::FromStr;
 
@@ -23,39 +23,39 @@ use serde_json::{Value, json};
 
 use super::{Platform, PlatformError};
 
-/// Whose packages are taken.
+/// Which signatures a package needs to be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Admission {
-    /// Anyone's, signed or not; a signature that is wrong is refused.
+    /// Packages of anyone, signed or not. A bad signature is refused.
     #[default]
     Anyone,
-    /// Those that trusted keys signed.
+    /// Packages that trusted keys signed.
     Trusted,
-    /// Those that trusted keys signed, and of a plugin that no key is trusted for those that anyone signed: its keys
-    /// are the plugin's from then on.
+    /// Packages that trusted keys signed. The first package of a plugin for which no key is trusted may have any valid
+    /// signature; its keys are then trusted for that plugin.
     FirstUse,
 }
 
-/// What stands between an upload and the platform.
+/// The rules for uploads: signatures, trusted keys, receipts and the platform's version.
 #[derive(Debug, Default)]
 pub struct Gate {
-    /// Whose packages are taken.
+    /// Which signatures a package needs.
     pub admission: Admission,
-    /// Whom the platform trusts.
+    /// The keys, registries and thresholds that the platform trusts.
     pub trust: TrustStore,
-    /// Who signs receipts; without one, receipts are not signed.
+    /// The registry's name and key for receipts; `None` for a platform that signs none.
     pub registrar: Option<Registrar>,
-    /// The version that the platform says it is, for plugins that need another one; [`PLATFORM_VERSION`] where it is none.
+    /// The platform version that plugins are checked against; [`PLATFORM_VERSION`] if `None`.
     pub platform_version: Option<Version>,
 }
 
 impl Gate {
-    /// A gate of a platform that is of a version, where one is given, and takes packages of anyone.
+    /// Creates a gate that accepts packages of anyone, with this platform version if it is `Some`.
     pub fn of_version(platform_version: Option<Version>) -> Gate {
         Gate { platform_version, ..Gate::default() }
     }
 
-    /// The version that the platform says it is.
+    /// Returns the platform version that plugins are checked against.
     pub fn platform_version(&self) -> Version {
         let own = || Version::parse(PLATFORM_VERSION).unwrap_or(Version::new(0, 0, 0));
         self.platform_version.clone().unwrap_or_else(own)
@@ -65,39 +65,39 @@ impl Gate {
 /// The registry's name and key.
 #[derive(Debug)]
 pub struct Registrar {
-    /// What it calls itself.
+    /// The registry's name in its receipts and lists.
     pub name: String,
-    /// What it signs with.
+    /// The key that signs receipts and lists of revocations.
     pub key: SecretKey,
 }
 
-/// A package that may come in, and the keys that its plugin is pinned to with it.
+/// An admitted package, and the keys to pin for its plugin.
 #[derive(Debug)]
 pub struct AdmittedPackage {
     pub(super) package: Package,
     pub(super) pins: Vec<PublicKey>,
-    /// What was known of keys then.
+    /// The state of the stored keys when the package was admitted.
     mark: TrustMark,
 }
 
 impl AdmittedPackage {
-    /// The component of the package.
+    /// Returns the component of the package.
     pub fn component(&self) -> &[u8] {
         self.package.component()
     }
 }
 
-/// How many pins, lists of revocations and rotations there are. None of them is ever taken away.
+/// Numbers of stored pins, lists of revocations and rotations. None is ever removed, so equal marks mean equal trust.
 type TrustMark = [usize; 3];
 
-/// Whether a package may come in, and its receipt.
+/// Decides whether a package is accepted, and writes its receipt.
 #[derive(Debug)]
 pub struct AdmissionCheck<'p> {
     pub(crate) platform: &'p Platform,
 }
 
 impl AdmissionCheck<'_> {
-    /// Whether a package that was admitted before still is: nothing was said about keys since.
+    /// Returns whether a package is still admitted: no pin, list of revocations or rotation was stored since.
     pub(super) fn still_admits(&self, admitted: &AdmittedPackage) -> Result<bool, PlatformError> {
         Ok(self.trust_mark()? == admitted.mark)
     }
@@ -109,7 +109,7 @@ impl AdmissionCheck<'_> {
         Ok([receipts.pins()?.len(), statements(StatementKind::Revocations)?, statements(StatementKind::Rotation)?])
     }
 
-    /// Holds an upload against the same checks as `erp-plugin verify`. Nothing is written, so that a lane can do it while
+    /// Checks an upload as `erp-plugin verify` does. Writes nothing, so that a lane can run it while
     /// others work.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ impl AdmissionCheck<'_> {
         let mark = self.trust_mark()?;
         let trust = self.effective_trust()?;
         let claimed = claimed_identity(bytes);
-        // What was taken before stays good, also where its key was revoked since.
+        // An accepted package stays valid even if its key was revoked later.
         let receipt = match &claimed {
             Some((id, version)) => self.platform.database.lock().receipts().receipt(id, version)?,
             None => None,
@@ -154,7 +154,7 @@ impl AdmissionCheck<'_> {
         admitted(verdict, Vec::new(), mark)
     }
 
-    /// The receipt of a package that is being taken: the next one of its plugin.
+    /// Creates the receipt of a package, the next one of its plugin; `None` without a registrar. The caller stores it.
     pub(super) fn write_receipt(
         &self,
         package: &Package,
@@ -181,7 +181,7 @@ impl AdmissionCheck<'_> {
         Ok(Some(ReceiptRecord { serial, envelope: envelope.to_json() }))
     }
 
-    /// The keys of the trust file and those that were seen first, after all that was said about them since.
+    /// Returns the keys of the trust file and the pinned keys, with all stored revocations and rotations applied.
     pub(super) fn effective_trust(&self) -> Result<TrustStore, PlatformError> {
         let mut trust = TrustStore::default();
         if let Some(registrar) = &self.platform.gate.registrar {
@@ -194,11 +194,11 @@ impl AdmissionCheck<'_> {
             }
         }
         trust.extend(self.platform.gate.trust.clone());
-        // What was taken back counts first: a rotation is good where it came before its key was lost.
+        // Revocations are applied first: a rotation is valid only if it was seen before its key was revoked.
         for (_, text) in database.receipts().statements(StatementKind::Revocations)? {
             let list = Envelope::parse(text.as_bytes()).ok();
             let list = list.and_then(|envelope| RevocationList::open(&envelope, &trust, None).ok());
-            // Without its lists the host would take what it has taken back.
+            // Without its lists the host would accept packages that it has withdrawn.
             let list = list.ok_or_else(|| {
                 let message = "a list of revocations in the state was signed by another key than registry.pem";
                 PlatformError::new(errors::REGISTRY_BAD_STATE, message)
@@ -207,7 +207,7 @@ impl AdmissionCheck<'_> {
         }
         for (seen_at, text) in database.receipts().statements(StatementKind::Rotation)? {
             let rotation = Envelope::parse(text.as_bytes()).ok().and_then(|envelope| Rotation::open(&envelope).ok());
-            // A key that is gone from the trust file takes its successors along.
+            // A rotation of a key that is no longer trusted has no effect, so its successors are not trusted either.
             let _ = rotation.map(|rotation| trust.rotate(&rotation, timestamp(seen_at)));
         }
         Ok(trust)
@@ -241,7 +241,8 @@ fn refused(problems: &[PackageProblem]) -> PlatformError {
     PlatformError::new(code, message).with_details(json!({ "problems": all }))
 }
 
-/// The platform's rules say no: all of it, as `erp-plugin check` would tell it.
+/// Creates the error for a package that breaks the platform's rules, with all findings as `erp-plugin check` reports
+/// them.
 fn unfit(verdict: &Verdict, problems: &[PackageProblem]) -> PlatformError {
     use erp_manifest::codes::Severity;
     use erp_manifest::diagnostics::DiagnosticJson;
@@ -259,7 +260,7 @@ fn unfit(verdict: &Verdict, problems: &[PackageProblem]) -> PlatformError {
     PlatformError::new(errors::PLUGIN_INVALID, message).with_details(details)
 }
 
-/// Id and version as a file says that has not been verified: only to look up what is known of them.
+/// Returns the id and version that an unverified file claims, only for looking up stored data about them.
 fn claimed_identity(bytes: &[u8]) -> Option<(String, String)> {
     let predicate = Statement::of_envelope(&envelope_of(bytes)?).ok()?.predicate;
     Some((predicate.id, predicate.version))
@@ -269,7 +270,7 @@ fn envelope_of(bytes: &[u8]) -> Option<Envelope> {
     erp_package::archive::Sealed::read(bytes, &Limits::default()).ok()?.envelope().ok()
 }
 
-/// The keys that came along and whose signatures are theirs.
+/// Returns the unknown keys in the envelope that made valid signatures.
 fn valid_keys(bytes: &[u8], verdict: &Verdict) -> Vec<PublicKey> {
     let envelope = envelope_of(bytes);
     let signatures = envelope.iter().flat_map(|envelope| &envelope.signatures);

@@ -1,4 +1,4 @@
-//! A platform as it stood at a moment, to begin from again and again.
+//! A copy of a platform's state, from which any number of platforms can start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::dependencies::DependencyStage;
 use super::state::Installed;
 use super::{Directory, Platform};
 
-/// A platform as it stood at a moment: its database, its clock and ids, its plugins and users.
+/// A copy of a platform's state: its database, its clock and ids, its plugins and users.
 #[derive(Debug, Clone)]
 pub struct PlatformImage {
     database: Arc<DatabaseImage>,
@@ -22,7 +22,7 @@ pub struct PlatformImage {
 }
 
 impl PlatformImage {
-    /// A platform as it is now.
+    /// Copies the current state of a platform.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -35,7 +35,7 @@ impl PlatformImage {
         })
     }
 
-    /// A platform that stands as another one did, and shares nothing with it.
+    /// Creates a platform in the copied state, with a database of its own.
     ///
     /// # Errors
     /// [`StoreError::Database`].

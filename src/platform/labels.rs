@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, document};
 
-/// The translations of a plugin: language → key → text. What is not there has the manifest's text.
+/// The translations of a plugin: language → key → text. A missing translation falls back to the manifest's text.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Labels(BTreeMap<String, BTreeMap<String, String>>);
 
 impl Labels {
-    /// Reads the languages that a manifest names; `file` gives the content of a file of the package.
+    /// Reads the languages that a manifest names. `file` returns the content of a file of the package.
     pub(super) fn read(manifest: &Manifest, file: impl Fn(&str) -> Option<Vec<u8>>) -> Labels {
         let mut languages = BTreeMap::new();
         for locale in &manifest.i18n.locales {
@@ -24,13 +24,13 @@ impl Labels {
         Labels(languages)
     }
 
-    /// The same, of files that lie in memory.
+    /// Reads the languages that a manifest names from files in memory.
     pub(super) fn of_files(manifest: &Manifest, files: &BTreeMap<String, Vec<u8>>) -> Labels {
         Labels::read(manifest, |name| files.get(name).cloned())
     }
 
-    /// The text of a key in the first language of `accept_language` (RFC 9110) that is there; languages
-    /// are tried in the order in which they stand. `own` is the manifest's language and text.
+    /// Returns the text of a key in the first available language of `accept_language` (RFC 9110). Languages
+    /// are tried in the order of the header, without weights. `own` is the manifest's language and text.
     pub(super) fn text<'l>(&'l self, accept_language: Option<&str>, key: &str, own: (&str, &'l str)) -> &'l str {
         for range in accept_language.unwrap_or_default().split(',') {
             let wanted = range.split(';').next().unwrap_or_default().trim();

@@ -1,7 +1,7 @@
-//! Lanes: platforms that work beside the first one, each over a connection of its own, with the same plugins and users.
+//! Lanes: platforms that run in parallel to the main one, each with its own connection, but the same plugins and users.
 //!
-//! The first platform alone installs, upgrades and stops plugins. What it knows is handed to the lanes as a snapshot;
-//! clock, randomness, faults and counters are one for all.
+//! Only the main platform installs, upgrades and stops plugins. The lanes get its state as a snapshot. All share one
+//! clock, randomness, faults and counters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
@@ -14,7 +14,7 @@ use erp_store::PluginRecord;
 use super::state::{Installed, in_error};
 use super::{CallSettings, Directory, Gate};
 
-/// What a platform knows at a moment, to be followed by lanes.
+/// The state of a platform that its lanes follow: plugins, users, settings.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(super) directory: Directory,
@@ -26,20 +26,20 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The plugins that should run and cannot.
+    /// Returns the ids of the plugins in the state `error`.
     pub fn plugins_in_error(&self) -> Vec<&str> {
         in_error(&self.plugins)
     }
 }
 
-/// Tenants whose events are being delivered: one at a time each, so that a plugin hears them in their order.
+/// Tenants whose events are being delivered. One lane at a time delivers for a tenant, so that events keep their order.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     taken: Mutex<BTreeSet<TenantId>>,
     free: Condvar,
 }
 
-/// A tenant's turn, until this is dropped.
+/// The exclusive right to deliver a tenant's events, until it is dropped.
 pub(super) struct Turn<'t> {
     turns: &'t Turns,
     tenant: TenantId,

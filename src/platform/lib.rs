@@ -1,4 +1,4 @@
-//! The platform's contract on this machine: plugins and their life, users, events, and the HTTP API
+//! The platform on this machine: plugins and their lifecycle, users, events, and the HTTP API
 //! as a function from request to response.
 //!
 //! ```
@@ -17,8 +17,8 @@
 //! # }
 //! ```
 //!
-//! Scenarios and the dev host both stand on this crate, so that what a test sees is what a client
-//! of the dev host sees. It opens no socket. Its HTTP API is stable; its types change with the program.
+//! Scenarios and the dev host both use this crate, so that a test and a client of the dev host see the
+//! same behaviour. It opens no socket. Its HTTP API is stable; its types change with the program.
 
 mod activity;
 mod api;

@@ -1,4 +1,4 @@
-//! A plugin's life: uploaded → installed → running ⇄ disabled → uninstalled.
+//! A plugin's lifecycle: uploaded → installed → running ⇄ disabled → uninstalled.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::upgrade::{VersionRule, bring_fixtures, bring_up};
 use super::upload::files_of;
 use super::{Origin, Platform, PlatformError};
 
-/// A plugin's life: packages that come, versions that are installed, started, upgraded, rolled back, stopped and removed.
+/// A plugin's lifecycle: uploads packages, and installs, starts, upgrades, rolls back, stops and removes versions.
 #[derive(Debug)]
 pub struct Lifecycle<'p> {
     pub(crate) platform: &'p mut Platform,
@@ -33,7 +33,7 @@ impl Lifecycle<'_> {
         Self { origin, ..self }
     }
 
-    /// Makes a plugin's tables and registers it.
+    /// Creates or upgrades a plugin's tables and registers it as installed.
     ///
     /// # Errors
     /// [`PlatformError`].
@@ -62,7 +62,7 @@ impl Lifecycle<'_> {
         Ok(())
     }
 
-    /// Installs a plugin that was only uploaded, loads it, calls its `init` and, for each tenant that is new to it, its tenant hook.
+    /// Starts a plugin, and installs it before if needed. Calls its `init`, and its tenant hook for each new tenant.
     ///
     /// # Errors
     /// [`PlatformError`]; the plugin is then in the state `error`, with the reason.
@@ -81,7 +81,7 @@ impl Lifecycle<'_> {
         self.launch(id)
     }
 
-    /// Loads the component of the version that is there, and starts it.
+    /// Loads the component of the installed version and starts it.
     pub(super) fn launch(&mut self, id: &str) -> Result<(), PlatformError> {
         let installed = self.platform.installed(id)?.clone();
         let version = installed.manifest.metadata.version.to_string();
@@ -109,7 +109,7 @@ impl Lifecycle<'_> {
         loaded.map_err(|error| PlatformError::new(error.code(), error.to_string()))
     }
 
-    /// Puts a plugin in place that comes from a project and not from a package, and starts it.
+    /// Installs and starts a plugin from a project instead of a package.
     ///
     /// # Errors
     /// [`PlatformError`].
@@ -117,7 +117,7 @@ impl Lifecycle<'_> {
         self.run_version(&ProjectVersion::of(loaded.clone()))
     }
 
-    /// The same, with its manifest and its files.
+    /// Installs and starts a plugin from a project, with its manifest and its files.
     ///
     /// # Errors
     /// [`PlatformError`].
@@ -128,7 +128,7 @@ impl Lifecycle<'_> {
         self.start(&id, version.loaded.clone())
     }
 
-    /// Starts a plugin again that came from a project: after it was disabled, or as after a restart of the platform.
+    /// Starts an installed plugin of a project again, after it was disabled or after a restart of the platform.
     ///
     /// # Errors
     /// As [`Lifecycle::enable`].
@@ -164,7 +164,7 @@ impl Lifecycle<'_> {
         self.platform.set_status(id, PluginStatus::Error, Some(error.message.clone()))
     }
 
-    /// `init`, and the tenant hook for those who are new.
+    /// Calls `init`, and the tenant hook for each new tenant.
     pub(super) fn greet(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
         if let Some(loaded) = self.platform.installed(id)?.loaded.clone() {
             self.init(&loaded, &[], |_| Ok(()))?;
@@ -172,7 +172,8 @@ impl Lifecycle<'_> {
         self.greet_tenants(id, manifest)
     }
 
-    /// Calls `init`, and what migrations call after it; `prepare` runs in its transaction, before the guest.
+    /// Calls `init`, then the handlers of migrations. `prepare` runs in the same transaction before the guest.
+    /// On a platform without tenants only `prepare` runs.
     pub(super) fn init(
         &mut self,
         loaded: &LoadedPlugin,
@@ -183,7 +184,7 @@ impl Lifecycle<'_> {
         let Some(first) = tenants.first() else {
             return self.platform.unit::<_, StoreError>(|database, _| prepare(database)).map_err(PlatformError::from);
         };
-        // `init` runs for no tenant: what belongs to tenants is made in their hook. Handlers of an upgrade change rows.
+        // `init` runs without a tenant, because the tenant hook creates their data. Upgrade handlers change rows.
         let nobody = TenantId::nil();
         let (tenant, invocation) = if handlers.is_empty() {
             (&nobody, Invocation::Init)
@@ -203,7 +204,7 @@ impl Lifecycle<'_> {
     fn greet_tenant(&mut self, id: &str, manifest: &Manifest, tenant: &TenantId) -> Result<(), PlatformError> {
         let plugin = &manifest.metadata.id;
         if !self.platform.database.lock().installed().has_tenant(plugin, tenant)? {
-            // Noted in the hook's own transaction: a hook that fails is called again.
+            // The tenant is recorded in the hook's own transaction, so that a failed hook is called again.
             let occasion = Occasion::of(tenant, Trigger::Lifecycle).caused_by(&self.origin);
             let Some(loaded) = self.platform.loaded(id) else { return Ok(()) };
             let (now, surroundings) = (self.platform.now(), Arc::clone(&self.platform.surroundings));
@@ -214,7 +215,7 @@ impl Lifecycle<'_> {
         Ok(())
     }
 
-    /// Stops a plugin; its data stay.
+    /// Stops a plugin and keeps its data.
     ///
     /// # Errors
     /// [`PlatformError`].
@@ -228,7 +229,7 @@ impl Lifecycle<'_> {
         self.platform.set_status(id, PluginStatus::Disabled, None)
     }
 
-    /// Takes a plugin out of service; its tables and rows stay.
+    /// Uninstalls a plugin and keeps its tables and rows.
     ///
     /// # Errors
     /// [`PlatformError`].
@@ -242,10 +243,10 @@ impl Lifecycle<'_> {
         Ok(())
     }
 
-    /// Starts a version once on a database of its own, which is gone afterwards.
+    /// Starts a version once on a temporary database.
     ///
     /// # Errors
-    /// Why it would not start; that plugins are missing which are here is no reason.
+    /// The reason why it does not start. Missing plugins that it needs are no error.
     pub fn rehearse(&self, version: &ProjectVersion) -> Result<(), PlatformError> {
         let database = Database::in_memory()?;
         let directory = self.platform.directory().clone();
@@ -257,7 +258,7 @@ impl Lifecycle<'_> {
         }
     }
 
-    /// Deletes a plugin of a project with all its rows, whatever it is doing: a developer gave them up.
+    /// Deletes a plugin of a project with all its rows, in any state. Only for rows that a developer gave up.
     ///
     /// # Errors
     /// [`PlatformError`].
@@ -270,7 +271,7 @@ impl Lifecycle<'_> {
     /// Deletes an uninstalled plugin's tables with all rows of all tenants.
     ///
     /// # Errors
-    /// [`PlatformError`], also where the plugin is still installed.
+    /// [`PlatformError`], also if the plugin is not uninstalled.
     pub fn purge(&mut self, id: &str) -> Result<(), PlatformError> {
         let installed = self.platform.installed(id)?.clone();
         if installed.status != PluginStatus::Uninstalled {
@@ -284,16 +285,16 @@ impl Lifecycle<'_> {
         Ok(())
     }
 
-    /// Brings back what ran when the platform last stopped, and delivers what was on its way. What
-    /// cannot be started is skipped; its state says why.
+    /// Starts the plugins that ran when the platform last stopped, and delivers pending events. A plugin
+    /// that cannot start gets the state `error`, with the reason.
     ///
     /// # Errors
-    /// [`PlatformError`] where the database fails.
+    /// [`PlatformError`] if the database fails.
     pub fn recover(&mut self) -> Result<(), PlatformError> {
         self.recover_but(&[])
     }
 
-    /// The same, without those whose projects are followed: they start from what their folders hold.
+    /// Does the same as [`Lifecycle::recover`], but does not start followed plugins: they start from their projects.
     ///
     /// # Errors
     /// As [`Lifecycle::recover`].
@@ -303,7 +304,7 @@ impl Lifecycle<'_> {
         for record in &records {
             let (manifest, findings) = from_json("erpx.json", &record.manifest);
             let Some(manifest) = manifest else {
-                // It must not vanish: its tables are there, and a newer binary may read it again.
+                // Keep the record: its tables exist, and a newer binary may be able to read the manifest.
                 let why = findings.diagnostics().first().map_or_else(String::new, |finding| finding.message.clone());
                 let error = format!("this version of the host cannot read its manifest: {why}");
                 let unreadable = PluginRecord { status: PluginStatus::Error, error: Some(error), ..record.clone() };
@@ -316,10 +317,10 @@ impl Lifecycle<'_> {
             let files = package.as_ref().map(files_of).unwrap_or_default();
             let labels =
                 package.as_ref().map(|package| Labels::of_files(&package.manifest, &files)).unwrap_or_default();
-            // With the rows of its files.
+            // The package's manifest also has the rows of its fixture files.
             let manifest = package.map_or(manifest, |package| Arc::new(package.manifest));
             if DependencyStage::Installed.is_reached_by(record.status) {
-                // Where a newer binary wants more of the tables, they get it now.
+                // A newer binary may need more tables or columns; they are created now.
                 let made =
                     self.platform.unit::<_, StoreError>(|database, _| database.schema().install_schema(&manifest));
                 refused.extend(made.err().map(|error| (record.id.clone(), error.into())));

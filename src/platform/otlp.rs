@@ -1,4 +1,4 @@
-//! Calls as spans of OpenTelemetry, in the JSON of its protocol (OTLP 1.x, `ExportTraceServiceRequest`).
+//! Converts calls to OpenTelemetry spans, in the JSON of OTLP 1.x (`ExportTraceServiceRequest`).
 
 use erp_manifest::digest::sha256_hex;
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{Activity, CallRecord};
 
 impl Activity {
-    /// The calls and their calls of the host as spans. A span of the host has no time of its own: it begins and ends
-    /// as its place among the fuel of the call says.
+    /// Returns the calls and their host calls as spans. The span of a host call has no length; its time is estimated
+    /// from the fuel that the call had used.
     pub fn to_otlp(&self) -> Value {
         let spans: Vec<Value> = self.calls.iter().enumerate().flat_map(|(number, call)| spans(number, call)).collect();
         json!({ "resourceSpans": [{
@@ -72,7 +72,7 @@ fn text(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": { "stringValue": value } })
 }
 
-/// Whole numbers are texts in this JSON.
+/// Returns an attribute with an integer, which OTLP's JSON writes as text.
 fn number_of(key: &str, value: u64) -> Value {
     json!({ "key": key, "value": { "intValue": value.to_string() } })
 }

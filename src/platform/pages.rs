@@ -1,4 +1,4 @@
-//! A page as it is for one user: what is shown, and what may be done.
+//! Pages for one user: the visible content, and the permitted actions.
 
 use erp_manifest::diagnostics::Spanned;
 use erp_manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, PermissionCode, Section};
@@ -8,26 +8,26 @@ use serde_json::{Value, json};
 use super::state::Installed;
 use super::{Identity, Platform, PlatformError};
 
-/// Whom a page is drawn for.
+/// The user and the language that a page is drawn for.
 struct Viewer<'v> {
     identity: &'v Identity,
-    /// The `accept-language` of the request, if there is one.
+    /// The `accept-language` header of the request, if present.
     language: Option<&'v str>,
 }
 
-/// Pages as a user sees them.
+/// Draws pages for users.
 #[derive(Debug)]
 pub struct Pages<'p> {
     pub(crate) platform: &'p Platform,
 }
 
 impl Pages<'_> {
-    /// A page of a plugin as a user sees it: `{name, type, label, entity, columns, filters, form, actions, search, rows}`,
-    /// and what its type adds: `pages` of tabs, `sections` of a detail, `widgets` of a dashboard, the fields that a tree,
-    /// a board or a graph goes by, the `file` of a custom page.
+    /// Returns a page of a plugin for a user: `{name, type, label, entity, columns, filters, form, actions, search, rows}`.
+    /// The page type adds more: `pages` of tabs, `sections` of a detail, `widgets` of a dashboard, the fields of a tree,
+    /// a board or a graph, or the `file` of a custom page.
     ///
     /// # Errors
-    /// 404 if there is no such page, 403 where the user may not open it.
+    /// 404 if the page does not exist, 403 if the user may not open it.
     pub fn page(
         &self,
         identity: &Identity,
@@ -49,7 +49,7 @@ impl Pages<'_> {
         let mut shown = json!({ "name": page.route(), "type": page.r#type.word(), "label": label, "icon": page.icon });
         match *page.r#type {
             PageType::Tabs => {
-                // A tab that the user may not open is not there.
+                // Tabs that the user may not open are left out.
                 let tabs = page.pages.iter().filter_map(|tab| self.drawn(installed, viewer, &tab.0).ok());
                 shown["pages"] = tabs.collect();
             }
@@ -96,7 +96,7 @@ impl Pages<'_> {
             database.reader().count(&found, &scope, &ListQuery::default())?
         };
         let search = page.enable_search.as_ref().map_or_else(|| entity.fields.iter().any(|f| f.searchable), |on| **on);
-        // Where a row is opened: the page of details of its entity.
+        // The detail page of the entity opens a row.
         let mut details = manifest.ui.pages.iter().filter(|other| *other.r#type == PageType::Detail);
         let detail = details.find(|other| other.entity.as_deref() == Some(&*entity.name)).map(Page::route);
         shown["entity"] = json!(entity.name.as_str());
@@ -135,7 +135,7 @@ fn section(section: &Section) -> Value {
     })
 }
 
-/// Entities whose rows belong to a row of this one, and are edited with it.
+/// Returns the child entities whose rows belong to a row of this entity and are edited with it.
 fn children(installed: &Installed, identity: &Identity, entity: &Entity) -> Value {
     let of = installed.manifest.schema.entities.iter().filter(|child| child.child_of.as_deref() == Some(&*entity.name));
     let of = of.filter(|child| identity.caller.may(&PermissionCode::list(&child.name)));
@@ -148,7 +148,7 @@ fn children(installed: &Installed, identity: &Identity, entity: &Entity) -> Valu
     keyed.map(|(child, key)| json!({ "entity": *child.name, "key": *key.name })).collect()
 }
 
-/// The permission that a page needs.
+/// Returns the permission that a page needs: its own, otherwise to list its entity; `None` without both.
 pub(super) fn permission_of(page: &Page) -> Option<PermissionCode> {
     match (&page.permission, &page.entity) {
         (Some(permission), _) => Some((**permission).clone()),
@@ -157,7 +157,7 @@ pub(super) fn permission_of(page: &Page) -> Option<PermissionCode> {
     }
 }
 
-/// What the user may do on a page of the entity's rows: a button that is shown is a button that works.
+/// Returns the actions on the entity's rows that the user has permission for, so that the page shows no forbidden button.
 fn actions<'m>(identity: &Identity, entity: &Entity, own: impl Iterator<Item = &'m Action>) -> Vec<String> {
     let mut actions: Vec<String> = Vec::new();
     let manages = identity.caller.may(&PermissionCode::manage(&entity.name));

@@ -1,4 +1,4 @@
-//! Why the platform refuses, with the status that an HTTP client gets.
+//! Errors of the platform, with their HTTP status.
 
 use erp_manifest::PermissionCode;
 use erp_manifest::codes::{Code, ErrorCode, errors};
@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use super::Response;
 
-/// Bytes of a message at the most.
+/// Maximum size of a message, in bytes.
 const MAX_MESSAGE: usize = 4 << 10;
 
-/// A refusal or a failure.
+/// A refused request, or a failure of the platform.
 #[derive(Debug, Clone, Error)]
 #[error("{message}")]
 pub struct PlatformError {
@@ -20,17 +20,17 @@ pub struct PlatformError {
     pub code: ErrorCode,
     /// What is wrong.
     pub message: String,
-    /// What the code says more about; null if there is nothing.
+    /// Further data, whose shape depends on the code; null if there is none.
     pub details: Value,
     /// Whether the same request may succeed later.
     pub retryable: bool,
 }
 
 impl PlatformError {
-    /// An error with a code.
+    /// Creates an error with a code. Messages over 4 KiB are cut.
     pub fn new(code: impl Into<ErrorCode>, message: impl Into<String>) -> PlatformError {
         let mut message = message.into();
-        // What a client sent may be in it, and what was refused is kept for a while.
+        // The message may contain text that a client sent, and refused requests are kept for a while.
         shorten(&mut message, MAX_MESSAGE);
         let code = code.into();
         let retryable = code.declared().is_some_and(Code::is_retryable);
@@ -47,18 +47,18 @@ impl PlatformError {
             .with_details(json!({ "permission": permission }))
     }
 
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status of the response.
     pub fn status(&self) -> u16 {
         self.code.status()
     }
 
-    /// The answer: where it will be another one soon, it says so.
+    /// Returns the HTTP response; a status of 503 adds `retry-after: 1`.
     pub fn response(&self) -> Response {
         let response = Response::json(self.status(), self.to_json());
         if self.status() == 503 { response.header("retry-after", "1") } else { response }
     }
 
-    /// The body of the answer.
+    /// Returns the body of the response.
     pub fn to_json(&self) -> Value {
         let mut body = json!({ "code": self.code, "message": self.message });
         if self.retryable {

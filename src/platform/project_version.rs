@@ -1,4 +1,4 @@
-//! A version of a plugin that comes from a project and not from a package.
+//! A version of a plugin that comes from a project instead of a package.
 
 use std::sync::Arc;
 
@@ -11,24 +11,24 @@ use super::labels::Labels;
 use super::state::{Installed, PluginFiles};
 use super::upload::is_shown;
 
-/// A version of a plugin that comes from a project and not from a package.
+/// A version of a plugin that comes from a project instead of a package.
 #[derive(Debug, Clone)]
 pub struct ProjectVersion {
-    /// Its component.
+    /// The loaded component.
     pub loaded: LoadedPlugin,
-    /// Its manifest as packages hold it, so that a later version can follow it; null where none will.
+    /// The manifest as JSON, as in a package; a later version needs it. Null if no later version follows.
     pub json: Value,
-    /// Its files.
+    /// The files that users of the plugin see.
     pub files: PluginFiles,
 }
 
 impl ProjectVersion {
-    /// A version without files, which no other one follows.
+    /// Creates a version without files, which no later version follows.
     pub fn of(loaded: LoadedPlugin) -> ProjectVersion {
         ProjectVersion { loaded, json: Value::Null, files: PluginFiles::default() }
     }
 
-    /// Whether a file of the project belongs to what users of the plugin see.
+    /// Returns whether users of the plugin see a file of the project.
     pub fn shows(manifest: &Manifest, name: &str) -> bool {
         is_shown(manifest, name)
     }

@@ -1,4 +1,4 @@
-//! What a platform says as a registry: its key, what it revoked, and which keys replaced others.
+//! The platform as a registry: its key, its revocations, and rotations of publishers' keys.
 
 use erp_manifest::codes::errors;
 use erp_package::signing::{
@@ -12,24 +12,24 @@ use serde_json::{Value, json};
 use super::gate::{Registrar, sign, timestamp};
 use super::{Platform, PlatformError};
 
-/// How long a list of revocations is fresh.
+/// How long a list of revocations is valid.
 const REVOCATIONS_LAST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// What the platform says as a registry: its key, what it revoked, and which keys replaced others.
+/// The platform as a registry: its key, its revocations, and rotations of publishers' keys.
 #[derive(Debug)]
 pub(crate) struct RegistryStatements<'p> {
     pub(crate) platform: &'p mut Platform,
 }
 
 impl RegistryStatements<'_> {
-    /// The registry's name and public key.
+    /// Returns the registry's name, key id and public key.
     pub(super) fn registry_key(&self) -> Result<Value, PlatformError> {
         let registrar = self.registrar()?;
         let key = registrar.key.public();
         Ok(json!({ "name": registrar.name, "keyid": key.id(), "public_key": key.to_pem() }))
     }
 
-    /// The current list of revocations.
+    /// Returns the current list of revocations, in its envelope.
     pub(super) fn revocations(&self) -> Result<Value, PlatformError> {
         let lists = self.platform.database.lock().receipts().statements(StatementKind::Revocations)?;
         let (_, latest) =
@@ -37,7 +37,7 @@ impl RegistryStatements<'_> {
         Ok(serde_json::from_str(latest).unwrap_or(Value::Null))
     }
 
-    /// Revokes more: `{"keys": [{"keyid", "reason"}], "packages": [{"sha256", "reason"}]}`. Gives the new list.
+    /// Adds revocations: `{"keys": [{"keyid", "reason"}], "packages": [{"sha256", "reason"}]}`. Returns the new list.
     pub(super) fn revoke(&mut self, more: &Value) -> Result<Value, PlatformError> {
         let now = timestamp(self.platform.now());
         let bad = |why: &str| PlatformError::new(errors::REGISTRY_BAD_REVOCATION, why.to_owned());
@@ -69,7 +69,7 @@ impl RegistryStatements<'_> {
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    /// Takes a publisher's word that another key takes the place of theirs.
+    /// Accepts a publisher's statement that a new key replaces their old one.
     pub(super) fn take_rotation(&mut self, body: &[u8]) -> Result<Value, PlatformError> {
         let bad = |why: String| PlatformError::new(errors::REGISTRY_BAD_ROTATION, why);
         let envelope = Envelope::parse(body).map_err(|error| bad(error.to_string()))?;

@@ -1,16 +1,16 @@
-//! How a platform calls plugins, until somebody changes it.
+//! Settings for the calls of plugins, which can change while the platform runs.
 
 use erp_runtime::{Detail, LimitOverrides, Probe};
 
-/// How plugins are called.
+/// Settings for the calls of plugins.
 #[derive(Debug, Clone, Default)]
 pub struct CallSettings {
-    /// Bounds instead of the manifests' own.
+    /// Limits that replace those of the manifests.
     pub limits: LimitOverrides,
-    /// How much of a call is kept.
+    /// How much detail of a call is recorded.
     pub detail: Detail,
-    /// What watches calls; the runtime must be one for probes.
+    /// The probe that observes calls; needs a runtime that supports probes.
     pub probe: Option<Probe>,
-    /// Whether every event is delivered twice, as a broker does now and then.
+    /// Whether every successful delivery of an event is repeated, as message brokers sometimes do.
     pub doubles_events: bool,
 }

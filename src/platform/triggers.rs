@@ -1,4 +1,4 @@
-//! Events that the platform tells because a manifest's `trigger_events` ask for them.
+//! Events that the platform publishes for the `trigger_events` of a manifest.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use erp_storage::{RowChange, RowChangeKind, Scope, StoreError, condition_holds};
 use erp_store::Database;
 use serde_json::json;
 
-/// Writes the events for what the unit of work has changed so far, as part of the same unit; gives them.
-/// A chain of events is held to `most_deep` here as it is where a guest tells one: what a plugin does
-/// about an event may be what the event is told for.
+/// Writes the events for the rows that the unit of work has changed so far, in the same unit, and returns them.
+/// The length of a chain of events is limited to `most_deep`, as for events of guests: a plugin's reaction
+/// to an event may trigger the same event again.
 pub(super) fn publish_changes(
     database: &mut Database,
     surroundings: &SharedSurroundings,
@@ -41,7 +41,7 @@ pub(super) fn publish_changes(
             }
             let name = trigger_name(entity.plugin(), &entity, trigger);
             let payload = json!({ "entity": entity.name.as_str(), "id": change.row.id, "data": change.row.data });
-            // `check` says so before; a manifest that came by another way is held to the same.
+            // `check` reports such names earlier; manifests that were not checked are restricted too.
             let Some(event_type) = EventType::new(&*name).filter(|_| may_trigger(entity.manifest(), &name)) else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! Units of work without a plugin.
+//! Units of work outside plugin calls.
 
 use erp_runtime::SharedSurroundings;
 use erp_storage::StoreError;
@@ -8,11 +8,11 @@ use super::Platform;
 use super::attempts::{Attempts, Refusal};
 use super::triggers::publish_changes;
 
-/// Bytes of changed rows that a unit of work keeps until it ends, before and after.
+/// Maximum size in bytes of the changed rows (old and new values) that a unit of work keeps until it ends.
 const MAX_CHANGES: u64 = 96 << 20;
 
 impl Platform {
-    /// A unit of work without activity.
+    /// Runs a unit of work that neither publishes trigger events nor appears in the activity. Repeats it after a conflict.
     pub(super) fn quiet_unit<T>(
         &mut self,
         mut work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, StoreError>,
@@ -28,8 +28,8 @@ impl Platform {
         }
     }
 
-    /// A unit of work without a plugin: what it changes is noted in the activity. It is done again where another
-    /// process changed the same data meanwhile.
+    /// Runs a unit of work outside a plugin call. Publishes its trigger events, and records events and changes in
+    /// the activity. Repeats it after a conflict with another process.
     pub(super) fn unit<T, E: Refusal>(
         &mut self,
         mut work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, E>,
@@ -50,7 +50,7 @@ impl Platform {
         let mut unit = self.database.begin_to_write()?;
         unit.bound_changes(MAX_CHANGES);
         let value = work(&mut unit, &self.surroundings)?;
-        // What no event led to begins a chain.
+        // No event caused these changes, so their events start a chain.
         let told = publish_changes(&mut unit, &self.surroundings, 0, 0)?;
         let changes = unit.commit()?;
         self.activity.events.extend(told);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// The code of a node.
 type Run = fn(&NodeCall, Words<'_>) -> Result<Value, ServiceError>;
 
-/// A node that the platform runs by itself.
+/// A node that the platform runs without a plugin.
 #[derive(Debug)]
 pub(super) struct Builtin {
     pub(super) definition: NodeKind,
@@ -24,7 +24,7 @@ impl Builtin {
     }
 }
 
-/// All of them.
+/// Returns all nodes of the platform.
 pub(super) fn all() -> &'static [Builtin] {
     static ALL: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         let nodes = nodes_from_toml(include_str!("core.toml"));
@@ -84,7 +84,7 @@ fn filter(call: &NodeCall, words: Words<'_>) -> Result<Value, ServiceError> {
     for item in items(call) {
         match value_over(condition, &fields(&item)?, words).map_err(bad)? {
             Value::Bool(true) => passed.push(item),
-            // What is not known does not hold, as everywhere.
+            // A condition with an unknown result does not hold, as in all other places.
             Value::Bool(false) | Value::Null => rest.push(item),
             other => return Err(bad(format!("`{condition}` gives {other}, and a condition gives true or false"))),
         }

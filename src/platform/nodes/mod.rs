@@ -1,4 +1,4 @@
-//! Nodes of workflows: the platform's own first, those of running plugins behind them.
+//! Nodes of workflows: the platform's own, and those of running plugins.
 
 mod builtin;
 mod parameters;
@@ -16,36 +16,36 @@ use super::origin::Origin;
 use super::{Identity, Platform, PlatformError};
 use builtin::Builtin;
 
-/// What a client asks of a node.
+/// A client's request to run a node.
 #[derive(Debug, Clone)]
 pub struct NodeRequest {
-    /// The node.
+    /// The kind of the node, such as `core.filter`.
     pub kind: String,
-    /// The version; the newest where it is none.
+    /// The version of the node; the newest if `None`.
     pub version: Option<String>,
-    /// What its user has set.
+    /// The parameters that the user has set; defaults fill the rest.
     pub parameters: Map<String, Value>,
-    /// Where it runs.
+    /// The workflow and the execution that the node runs in.
     pub place: NodePlace,
-    /// What it is asked for.
+    /// The task: execute, supply, or list options.
     pub task: NodeTask,
 }
 
-/// What a node gave.
+/// The result of running a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeAnswer {
-    /// The plugin; none for the platform's own nodes.
+    /// The plugin that provides the node; `None` for the platform's own nodes.
     pub plugin: Option<String>,
     /// The version that ran.
     pub version: String,
-    /// For an executor `{"<port>": [items]}` with every output; else what was supplied, or the options.
+    /// For an executor, `{"<port>": [items]}` with every output port; otherwise the supplied value or the options.
     pub output: Value,
-    /// The error that left by the port `error`.
+    /// The error that went to the port `error`.
     pub error: Option<ServiceError>,
 }
 
-/// A node that was found, and who runs it. A call holds on to the version that it began with: what is loaded in its
-/// place meanwhile serves the next one.
+/// A node and its runner. A call keeps the build that it started with; a build that is loaded meanwhile serves the
+/// next call.
 struct NodeProvider {
     definition: NodeKind,
     runner: Runner,
@@ -56,7 +56,7 @@ enum Runner {
     Plugin(Box<LoadedPlugin>),
 }
 
-/// The nodes of the plugins that run, and of the platform.
+/// The nodes of the platform and of running plugins.
 #[derive(Debug)]
 pub struct Nodes<'p> {
     pub(crate) platform: &'p mut Platform,
@@ -70,14 +70,14 @@ impl Nodes<'_> {
         Self { origin, ..self }
     }
 
-    /// The definitions of all nodes that can be placed, the platform's own first, each with the plugin that brings it.
+    /// Returns the definitions of all available nodes, the platform's own first, each with the plugin that provides it.
     pub fn palette(&self) -> Vec<(Option<PluginId>, NodeKind)> {
         let own = builtin::all().iter().map(|builtin| (None, builtin.definition.clone()));
         let plugins = self.platform.plugins.iter().filter(|(_, installed)| installed.loaded.is_some());
         let theirs = plugins.flat_map(|(id, installed)| {
             installed.manifest.nodes.iter().map(move |node| (Some(id.clone()), node.clone()))
         });
-        // A kind belongs to who brought it first.
+        // The first provider of a kind owns it.
         let mut palette: Vec<(Option<PluginId>, NodeKind)> = Vec::new();
         for (plugin, node) in own.chain(theirs) {
             if palette.iter().all(|(_, known)| *known.kind != *node.kind) {
@@ -87,10 +87,11 @@ impl Nodes<'_> {
         palette
     }
 
-    /// Asks a node for something.
+    /// Runs a task of a node.
     ///
     /// # Errors
-    /// [`PlatformError`]: `node.not_found`, `node.bad_request`, or what the node failed with and no port of it takes.
+    /// [`PlatformError`]: `node.not_found`, `node.bad_request`, `node.bad_output`, or the node's own error if the task
+    /// is not an execution or the node has no port `error`.
     pub fn ask_node(&mut self, identity: &Identity, request: NodeRequest) -> Result<NodeAnswer, PlatformError> {
         let NodeProvider { definition, runner } = self.find_node(&request.kind)?;
         let version = request.version.unwrap_or_else(|| definition.newest().to_owned());
@@ -164,7 +165,7 @@ impl Nodes<'_> {
         })
     }
 
-    /// Refuses a plugin whose nodes are already another's, or whose component defines them otherwise.
+    /// Refuses a plugin if another running plugin provides one of its nodes, or its component defines them differently.
     pub(super) fn check_nodes_of(&self, id: &str, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
         let manifest = loaded.manifest();
         if manifest.nodes.is_empty() {
@@ -191,7 +192,7 @@ impl Nodes<'_> {
     }
 }
 
-/// Every output of the node, empty where nothing came; none that it does not declare.
+/// Adds an empty list for each output port without items. Refuses items for a port that the node does not declare.
 fn every_port(definition: &NodeKind, output: &Value) -> Result<Value, PlatformError> {
     let given = output.as_object().cloned().unwrap_or_default();
     let known: Vec<&str> = definition.outputs.iter().map(|port| port.as_str()).collect();
@@ -204,7 +205,7 @@ fn every_port(definition: &NodeKind, output: &Value) -> Result<Value, PlatformEr
     Ok(Value::Object(all.collect()))
 }
 
-/// What a node is, in a word for messages.
+/// Returns the type of a node with its article, for messages.
 fn role(definition: &NodeKind) -> &'static str {
     match *definition.r#type {
         NodeType::Executor => "an executor",

@@ -1,4 +1,4 @@
-//! What a node is given, compared with its definition before anybody runs.
+//! Checks the input and parameters of a node against its definition before it runs.
 
 use erp_manifest::codes::errors;
 use erp_manifest::document::did_you_mean;
@@ -14,7 +14,7 @@ fn bad(message: impl Into<String>) -> PlatformError {
     PlatformError::new(errors::NODE_BAD_REQUEST, message)
 }
 
-/// The task as the node takes it: an array of items stands for the first input.
+/// Returns the task in the form that the node takes. An array of items goes to the first input.
 pub(super) fn fitting_task(definition: &NodeKind, task: NodeTask) -> Result<NodeTask, PlatformError> {
     let kind = definition.kind.as_str();
     match (task, *definition.r#type) {
@@ -51,8 +51,8 @@ pub(super) fn fitting_task(definition: &NodeKind, task: NodeTask) -> Result<Node
     }
 }
 
-/// The parameters with defaults in their places; all problems at once. What `show_when` hides is left out. A form that is
-/// being filled in (`lenient`) may lack what is required.
+/// Returns the parameters with defaults filled in, or an error with all problems. Leaves out properties that `show_when`
+/// hides. With `lenient` (a form that is being filled in), required parameters may be missing.
 pub(super) fn complete(
     definition: &NodeKind,
     given: &Map<String, Value>,
@@ -104,6 +104,6 @@ fn is_shown(property: &NodeProperty, definition: &NodeKind, values: &Map<String,
         let is_decimal = definition.property(name).is_some_and(|property| *property.kind == PropertyKind::Decimal);
         values.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_decimal))
     };
-    // A condition that cannot be computed hides nothing: the node says what it misses.
+    // A condition that cannot be computed hides nothing; the node reports missing values.
     condition.evaluate(&lookup).map_or(true, |datum| datum.to_json() == Value::Bool(true))
 }
