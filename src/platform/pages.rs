@@ -22,8 +22,8 @@ pub struct Pages<'p> {
 }
 
 impl Pages<'_> {
-    /// Returns a page of a plugin for a user: `{name, type, label, entity, columns, filters, form, actions, search, rows}`.
-    /// The page type adds more: `pages` of tabs, `sections` of a detail, `widgets` of a dashboard, the fields of a tree,
+    /// Returns a page for a user: `{name, type, label, entity, columns, filters, form, actions, search, rows}`. The
+    /// page type adds more: `pages` of tabs, `sections` of a detail, `widgets` of a dashboard, the fields of a tree,
     /// a board or a graph, or the `file` of a custom page.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ pub(super) fn permission_of(page: &Page) -> Option<PermissionCode> {
     }
 }
 
-/// Returns the actions on the entity's rows that the user has permission for, so that the page shows no forbidden button.
+/// Returns the actions on an entity's rows that the user has permission for; the page shows no other buttons.
 fn actions<'m>(identity: &Identity, entity: &Entity, own: impl Iterator<Item = &'m Action>) -> Vec<String> {
     let mut actions: Vec<String> = Vec::new();
     let manages = identity.caller.may(&PermissionCode::manage(&entity.name));

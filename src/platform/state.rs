@@ -1,4 +1,4 @@
-//! The platform itself.
+//! The state of a platform.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -29,7 +29,7 @@ use super::pages::Pages;
 use super::registry::RegistryStatements;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
 
-/// Plugins, users, tables and events.
+/// A platform: its plugins, users, tables and events.
 pub struct Platform {
     pub(super) runtime: Arc<Runtime>,
     pub(super) database: SharedDatabase,
@@ -38,7 +38,7 @@ pub struct Platform {
     pub(super) plugins: BTreeMap<PluginId, Arc<Installed>>,
     /// Plugins of the database whose manifests this version cannot read.
     pub(super) unreadable: Vec<PluginRecord>,
-    /// How plugins are called from now on.
+    /// The settings for all later calls of plugins.
     pub call_settings: CallSettings,
     pub(super) counters: Arc<Mutex<BTreeMap<String, Counters>>>,
     pub(super) turns: Arc<Turns>,
@@ -48,7 +48,7 @@ pub struct Platform {
     pub(super) ending: Interrupt,
 }
 
-/// A plugin that the platform knows.
+/// A plugin that the platform knows, in any state.
 #[derive(Debug, Clone)]
 pub(super) struct Installed {
     pub(super) manifest: Arc<Manifest>,
@@ -57,15 +57,15 @@ pub(super) struct Installed {
     pub(super) package_sha256: String,
     pub(super) manifest_json: Value,
     pub(super) labels: Labels,
-    /// Files of the package or the project, by their paths: pages and what they show.
+    /// Files of the package or the project that users see, by their paths: labels, pages and assets.
     pub(super) files: PluginFiles,
-    /// None for a plugin that is not running.
+    /// The running build; `None` if the plugin is not running.
     pub(super) loaded: Option<LoadedPlugin>,
-    /// Another build that a share of the calls goes to.
+    /// Another build that gets a share of the calls.
     pub(super) canary: Option<Canary>,
 }
 
-/// The ids of plugins in the state `error`.
+/// Returns the ids of the plugins in the state `error`.
 pub(super) fn in_error(plugins: &BTreeMap<PluginId, Arc<Installed>>) -> Vec<&str> {
     let broken = plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Error);
     broken.map(|(id, _)| id.as_str()).collect()
@@ -75,12 +75,12 @@ pub(super) fn in_error(plugins: &BTreeMap<PluginId, Arc<Installed>>) -> Vec<&str
 pub type PluginFiles = Arc<BTreeMap<String, Vec<u8>>>;
 
 impl Installed {
-    /// A label in the language of the request; `own` is its text in the manifest.
+    /// Returns a label in the language of the request. `own` is its text in the manifest.
     pub(super) fn label<'i>(&'i self, request: &Request, key: &str, own: &'i str) -> &'i str {
         self.text(request.accept_language.as_deref(), key, own)
     }
 
-    /// The same, for an `accept-language`.
+    /// Returns a label in the language of an `accept-language` header. `own` is its text in the manifest.
     pub(super) fn text<'i>(&'i self, language: Option<&str>, key: &str, own: &'i str) -> &'i str {
         self.labels.text(language, key, (&self.manifest.i18n.default_locale, own))
     }
@@ -93,8 +93,8 @@ impl std::fmt::Debug for Platform {
 }
 
 impl Platform {
-    /// A platform over a database. Plugins that were running are not started yet: see
-    /// [`Lifecycle::recover`].
+    /// Creates a platform over a database. [`Lifecycle::recover`] starts the plugins that were running
+    /// before.
     pub fn new(
         runtime: Arc<Runtime>,
         database: Database,
@@ -106,7 +106,7 @@ impl Platform {
         Platform { directory, ..Platform::bare(runtime, database, surroundings) }
     }
 
-    /// A platform that knows neither plugins nor users.
+    /// Creates a platform without plugins and users.
     pub(super) fn bare(runtime: Arc<Runtime>, database: SharedDatabase, surroundings: SharedSurroundings) -> Platform {
         Platform {
             runtime,
@@ -124,84 +124,84 @@ impl Platform {
         }
     }
 
-    /// A plugin's life: packages that come, versions that are installed, started, upgraded, rolled back, stopped and removed.
+    /// Returns the lifecycle of plugins: upload, install, start, upgrade, roll back, stop and remove.
     pub fn lifecycle(&mut self) -> Lifecycle<'_> {
         Lifecycle { platform: self, origin: Origin::default() }
     }
 
-    /// What must hold before a plugin is installed, started, stopped or replaced.
+    /// Returns the checks before a plugin is installed, started, stopped or replaced.
     pub(crate) fn requirements(&self) -> Requirements<'_> {
         Requirements { platform: self }
     }
 
-    /// Events: published, and delivered to the plugins that subscribed.
+    /// Returns the part that publishes events and delivers them to the plugins that subscribed.
     pub fn events(&mut self) -> Deliveries<'_> {
         Deliveries { platform: self, origin: Origin::default() }
     }
 
-    /// Whether a package may come in, and its receipt.
+    /// Returns the part that decides whether a package is accepted, and writes its receipt.
     pub fn admission(&self) -> AdmissionCheck<'_> {
         AdmissionCheck { platform: self }
     }
 
-    /// What the platform says as a registry: its key, what it revoked, and which keys replaced others.
+    /// Returns the platform as a registry: its key, its revocations, and rotations of publishers' keys.
     pub(crate) fn registry(&mut self) -> RegistryStatements<'_> {
         RegistryStatements { platform: self }
     }
 
-    /// The nodes of the plugins that run, and of the platform.
+    /// Returns the nodes of the platform and of running plugins.
     pub fn nodes(&mut self) -> Nodes<'_> {
         Nodes { platform: self, origin: Origin::default() }
     }
 
-    /// Pages as a user sees them.
+    /// Returns the part that draws pages for users.
     pub fn pages(&self) -> Pages<'_> {
         Pages { platform: self }
     }
 
-    /// Routes of plugins: their life, settings and secrets.
+    /// Returns the routes of plugins: their lifecycle, settings and secrets.
     pub(crate) fn plugin_routes(&mut self) -> PluginRoutes<'_> {
         PluginRoutes { platform: self }
     }
 
-    /// Routes of users, departments and roles.
+    /// Returns the routes of users, departments and roles.
     pub(crate) fn directory_routes(&self) -> DirectoryRoutes<'_> {
         DirectoryRoutes { platform: self }
     }
 
-    /// Routes that only a dev host has.
+    /// Returns the routes that only a dev host has.
     pub(crate) fn dev_routes(&mut self) -> DevRoutes<'_> {
         DevRoutes { platform: self }
     }
 
-    /// Routes of nodes and processors.
+    /// Returns the routes of nodes and processors.
     pub(crate) fn node_routes(&mut self) -> NodeRoutes<'_> {
         NodeRoutes { platform: self }
     }
 
-    /// Routes that describe entities, pages, files and the API itself.
+    /// Returns the routes that describe entities, pages, files and the API itself.
     pub fn model_routes(&self) -> ModelRoutes<'_> {
         ModelRoutes { platform: self }
     }
 
-    /// What happened since the last time this was asked.
+    /// Takes the activity since the last call of this function.
     pub fn take_activity(&mut self) -> Activity {
         std::mem::take(&mut self.activity)
     }
 
-    /// A compiler that needs no lock of the platform.
+    /// Returns a compiler that works without a lock on the platform.
     pub fn compiler(&self) -> PackageCompiler {
         PackageCompiler { runtime: Arc::clone(&self.runtime) }
     }
 
-    /// The package that a plugin was uploaded in; none for one of a project.
+    /// Returns the package of a plugin's current version; `None` for a plugin of a project.
     pub fn package_bytes(&self, plugin: &str) -> Option<Vec<u8>> {
         let version = self.manifest(plugin)?.metadata.version.to_string();
         let record = self.database.lock().installed().package(plugin, &version).ok()?;
         record.map(|record| record.bytes)
     }
 
-    /// The package that a rollback of a plugin would bring back; none if there is nothing to roll back.
+    /// Returns the package that a rollback of a plugin would restore; `None` if there is nothing to roll back.
     pub fn package_before(&self, plugin: &str) -> Option<Vec<u8>> {
         let manifest = self.manifest(plugin)?;
         let mut database = self.database.lock();
@@ -210,30 +210,30 @@ impl Platform {
         Some(database.installed().package(plugin, &latest.from_version).ok()??.bytes)
     }
 
-    /// Rows, settings and secrets, without asking anyone.
+    /// Returns access to rows, settings and secrets without permission checks.
     pub fn data(&mut self) -> PlatformData<'_> {
         PlatformData { platform: self }
     }
 
-    /// The users and tenants.
+    /// Returns the users and tenants.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// The runtime, which works beside the platform.
+    /// Returns the runtime, which can be used without a lock on the platform.
     pub fn runtime(&self) -> Arc<Runtime> {
         Arc::clone(&self.runtime)
     }
 
-    /// The build of a plugin that is running.
+    /// Returns the build of a running plugin.
     pub fn loaded_plugin(&self, plugin: &str) -> Option<LoadedPlugin> {
         self.loaded(plugin)
     }
 
-    /// Other users from now on; tenants that are new come to the plugins that run.
+    /// Replaces the users and tenants, and calls the tenant hooks of running plugins for new tenants.
     ///
     /// # Errors
-    /// What a plugin said to a tenant that is new to it.
+    /// The error of a tenant hook.
     pub fn set_directory(&mut self, directory: Directory) -> Result<(), PlatformError> {
         self.directory = directory;
         let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
@@ -242,48 +242,49 @@ impl Platform {
         running.iter().try_for_each(|(id, manifest)| self.lifecycle().greet_tenants(id.as_str(), manifest))
     }
 
-    /// Begins to commit several requests together, after waiting at most `patience` for another writer; false where the
-    /// database cannot.
+    /// Begins to commit several requests together, after waiting at most `patience` for another writer; returns `false`
+    /// if the database does not support it.
     pub fn begin_group(&mut self, patience: Duration) -> bool {
         let mut database = self.database.lock();
         database.set_patience(patience);
         database.begin_group().unwrap_or(false)
     }
 
-    /// Makes what the group did last, all of it or nothing.
+    /// Commits all changes of the group, or none.
     ///
     /// # Errors
-    /// [`StoreError::Database`] as the platform tells it; nothing of the group was kept then.
+    /// [`StoreError::Database`] as a [`PlatformError`]; then no change of the group was stored.
     pub fn end_group(&mut self) -> Result<(), PlatformError> {
         self.database.lock().end_group().map_err(PlatformError::from)
     }
 
-    /// The manifest of a plugin that is known here.
+    /// Returns the manifest of a plugin; `None` for an unknown one.
     pub fn manifest(&self, plugin: &str) -> Option<Arc<Manifest>> {
         self.plugins.get(plugin).map(|installed| Arc::clone(&installed.manifest))
     }
 
-    /// The clock, ids, randomness and faults; whoever has them holds up all calls.
+    /// Returns the clock, ids, randomness and faults. All calls wait while the guard is held.
     pub fn surroundings(&self) -> MutexGuard<'_, Surroundings> {
         lock(&self.surroundings)
     }
 
-    /// Now, by the platform's clock.
+    /// Returns the current time of the platform's clock.
     pub fn now(&self) -> Moment {
         lock(&self.surroundings).now()
     }
 
-    /// Sets who may bring packages, and who signs their receipts.
+    /// Sets the rules for uploads, and the registry that signs receipts.
     pub fn set_gate(&mut self, gate: Gate) {
         self.gate = Arc::new(gate);
     }
 
-    /// How each plugin has done since the platform started.
+    /// Returns the counters of each plugin since the platform started.
     pub fn counters(&self) -> BTreeMap<String, Counters> {
         lock(&self.counters).clone()
     }
 
-    /// Sets what ends all calls that have no interrupt of their own: the end of the process that runs the platform.
+    /// Sets the interrupt that ends the calls without an interrupt of their own: the end of the process that runs the
+    /// platform.
     pub fn set_ending(&mut self, ending: Interrupt) {
         self.ending = ending;
     }
@@ -295,7 +296,7 @@ impl Platform {
             .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("there is no plugin `{plugin}`")))
     }
 
-    /// A plugin that is to be changed.
+    /// Returns a plugin to change.
     pub(super) fn installed_mut(&mut self, plugin: &str) -> Option<&mut Installed> {
         self.plugins.get_mut(plugin).map(Arc::make_mut)
     }
@@ -304,13 +305,13 @@ impl Platform {
         self.plugins.insert(installed.manifest.metadata.id.clone().into_inner(), Arc::new(installed));
     }
 
-    /// Whether an administrator took a plugin out of service.
+    /// Returns whether an administrator disabled or uninstalled a plugin.
     pub fn is_stopped(&self, id: &str) -> bool {
         let status = self.plugins.get(id).map(|installed| installed.status);
         matches!(status, Some(PluginStatus::Disabled | PluginStatus::Uninstalled))
     }
 
-    /// What the platform knows of its plugins, ordered by id.
+    /// Returns the records of all plugins, ordered by id.
     pub fn plugins(&self) -> Vec<PluginRecord> {
         let known = self.plugins.iter().map(|(id, installed)| plugin_record(id.as_str(), installed));
         let unreadable =
@@ -343,14 +344,14 @@ impl Platform {
         Ok(())
     }
 
-    /// Works on the database as it stands, with now.
+    /// Runs `work` on the database with the current time, outside a unit of work.
     pub fn with_database<T>(&mut self, work: impl FnOnce(&mut Database, Moment) -> T) -> T {
         let now = self.now();
         work(&mut self.database.lock(), now)
     }
 
-    /// Rows of a statement that only reads: names of the columns, and at most `most` rows. Entities of `plugin` can
-    /// be asked for by their names.
+    /// Runs a read-only statement. Returns the column names and at most `most` rows. The statement can query entities
+    /// of `plugin` by their names, without the rows of the tenant `without`.
     ///
     /// # Errors
     /// [`StoreError::BadQuery`].
@@ -365,7 +366,7 @@ impl Platform {
         self.database.lock().inspect(manifest.as_ref(), without, sql, most)
     }
 
-    /// Copies the database into a file that is not there yet.
+    /// Copies the database into a file, which must not exist.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -373,8 +374,8 @@ impl Platform {
         self.database.lock().copy_to(file)
     }
 
-    /// Every row of an entity that a tenant has, in the order of their making; with `deleted`, those
-    /// that were deleted too.
+    /// Returns all rows of an entity of a tenant, in the order of creation; with `deleted`, also deleted
+    /// rows.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -393,7 +394,7 @@ impl Platform {
         Ok(rows.into_iter().map(Row::into_flat).collect())
     }
 
-    /// The running plugins that subscribed to events of a type.
+    /// Returns the running plugins that subscribed to events of a type.
     pub fn listeners(&self, event_type: &str) -> Vec<PluginId> {
         let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
         let hears = |pattern: &Spanned<String>| event_matches(pattern, event_type);
@@ -401,13 +402,13 @@ impl Platform {
         listening.map(|(id, _)| id.clone()).collect()
     }
 
-    /// What the running plugins subscribed to, for one who published an event without a subscriber.
+    /// Returns the event patterns of running plugins, for the error about an event without a subscriber.
     pub fn subscriptions(&self) -> Vec<&str> {
         let running = self.plugins.values().filter(|installed| installed.status == PluginStatus::Running);
         running.flat_map(|installed| &installed.manifest.events.subscribe).map(|pattern| pattern.as_str()).collect()
     }
 
-    /// What the platform knows now.
+    /// Returns the current state of the platform, for its lanes.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             directory: self.directory.clone(),
@@ -419,7 +420,7 @@ impl Platform {
         }
     }
 
-    /// A lane beside this platform; none where the database takes one connection alone.
+    /// Creates a lane of this platform; `None` if the database allows only one connection.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -436,7 +437,7 @@ impl Platform {
         Ok(Some(lane))
     }
 
-    /// Works with what another platform knows from now on.
+    /// Takes over the state of another platform.
     pub fn follow(&mut self, snapshot: &Snapshot) {
         let Snapshot { directory, plugins, unreadable, catalog, call_settings, gate } = snapshot.clone();
         self.database.lock().set_catalog(catalog);

@@ -12,7 +12,7 @@ use super::triggers::publish_changes;
 const MAX_CHANGES: u64 = 96 << 20;
 
 impl Platform {
-    /// Runs a unit of work that neither publishes trigger events nor appears in the activity. Repeats it after a conflict.
+    /// Runs a unit of work without trigger events and without a record in the activity. Repeats it after a conflict.
     pub(super) fn quiet_unit<T>(
         &mut self,
         mut work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, StoreError>,

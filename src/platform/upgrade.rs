@@ -1,4 +1,4 @@
-//! A plugin's tables follow its version, and go back with it.
+//! Upgrades a plugin's tables to a new version, and rolls them back.
 
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ use super::project_version::ProjectVersion;
 use super::state::Installed;
 use super::upload::files_of;
 
-/// Whether a change that rows must follow needs another schema version.
+/// Whether a schema change that moves rows needs a higher schema version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionRule {
-    /// It does: others have rows of the version before.
+    /// It needs one, because other databases have rows of the earlier version.
     Raised,
-    /// It does not: a developer is between two versions, and the rows are theirs.
+    /// It needs none: a developer works between two versions, on their own rows.
     Free,
 }
 
-/// Makes a plugin's tables those of a version, whatever version they are of, and brings the rows that come with it to
-/// the tenants that have it. Part of a unit of work; where that fails, [`Lifecycle::serve_again`] must follow.
+/// Upgrades a plugin's tables from any version to that of `manifest`, and inserts its fixtures for the tenants that
+/// have the plugin. Runs inside a unit of work; if that fails, the caller must call [`Lifecycle::serve_again`].
 pub(super) fn bring_up(
     database: &mut Database,
     surroundings: &SharedSurroundings,
@@ -59,7 +59,7 @@ pub(super) fn bring_up(
     Ok(report)
 }
 
-/// The rows that come with a plugin, for one tenant.
+/// Inserts the fixtures of a plugin for one tenant.
 pub(super) fn bring_fixtures(
     database: &mut Database,
     surroundings: &SharedSurroundings,
@@ -75,7 +75,7 @@ pub(super) fn bring_fixtures(
 }
 
 impl Lifecycle<'_> {
-    /// Puts within reach what was within reach before a unit of work that failed.
+    /// Restores the served entities of a plugin after a unit of work that failed.
     pub(super) fn serve_again(&self, id: &str) {
         let mut database = self.platform.database.lock();
         match self.platform.plugins.get(id) {
@@ -87,7 +87,7 @@ impl Lifecycle<'_> {
         }
     }
 
-    /// Brings the rows of `[[demo]]` to a tenant, in one transaction; gives how many rows changed.
+    /// Inserts the rows of `[[demo]]` for a tenant, in one transaction; returns the number of changed rows.
     ///
     /// # Errors
     /// [`PlatformError`].
@@ -106,12 +106,12 @@ impl Lifecycle<'_> {
         Ok(brought)
     }
 
-    /// Takes the latest upgrade of a plugin back: the version before it runs again, on its old values. Rows that were
-    /// written since are in the way, unless they may be discarded.
+    /// Rolls back the latest upgrade of a plugin: the previous version runs again, on its old values. Rows that were
+    /// written since prevent it, unless `discards` is set.
     ///
     /// # Errors
-    /// [`PlatformError`]; nothing has changed then, but where the old version does not start on its old values: it is
-    /// there, in the state `error`.
+    /// [`PlatformError`]. Nothing has changed, unless the old version does not start on its old values: then it is
+    /// installed, in the state `error`.
     pub fn roll_back(&mut self, id: &str, discards: bool) -> Result<Reversal, PlatformError> {
         let installed = self.platform.installed(id)?.clone();
         let new = Arc::clone(&installed.manifest);
@@ -161,11 +161,11 @@ impl Lifecycle<'_> {
         Ok(reversal)
     }
 
-    /// Puts another version of a plugin in its place that comes from a project and not from a package, with all its
-    /// rows; it runs then.
+    /// Replaces a plugin by another version from a project instead of a package. The plugin keeps its rows, and the new
+    /// version runs.
     ///
     /// # Errors
-    /// [`PlatformError`]; what was there goes on then.
+    /// [`PlatformError`]; the old version then keeps running.
     pub fn replace_version(
         &mut self,
         version: &ProjectVersion,
@@ -182,7 +182,7 @@ impl Lifecycle<'_> {
         let keep = |database: &mut Database| database.installed().put_plugin(&record, now);
         let report = self.replace(&version.loaded, &version.json, rule, keep)?;
         self.platform.put_installed(installed);
-        // The version is in place; a tenant whose hook failed is greeted again at the next start.
+        // The version is installed; a tenant hook that failed runs again at the next start.
         if let Err(error) = self.greet_tenants(&id, &manifest)
             && let Some(installed) = self.platform.installed_mut(&id)
         {
@@ -191,8 +191,8 @@ impl Lifecycle<'_> {
         Ok(report)
     }
 
-    /// Lets other code of the version that serves serve from now on: the same component, compiled otherwise. Nothing
-    /// happens where another version serves.
+    /// Replaces the code of the running version by another compilation of the same component. Does nothing if another
+    /// version runs.
     pub fn exchange_code(&mut self, loaded: &LoadedPlugin) {
         let id = loaded.manifest().metadata.id.as_str();
         if let Some(serving) = self.platform.installed_mut(id).and_then(|installed| installed.loaded.as_mut())
@@ -202,8 +202,8 @@ impl Lifecycle<'_> {
         }
     }
 
-    /// A new version of a running plugin: its tables, its `init` and what is kept of it come in one transaction, so
-    /// that a version that does not start leaves the old one running, also after a kill.
+    /// Replaces a running plugin by a new version. Its tables, its `init` and the records of `keep` share one
+    /// transaction: a version that does not start leaves the old one running, also after a crash.
     pub(super) fn replace(
         &mut self,
         loaded: &LoadedPlugin,
@@ -226,7 +226,7 @@ impl Lifecycle<'_> {
         replaced.map(|()| report)
     }
 
-    /// What the migrations call that lead from the version whose tables are there to another one.
+    /// Returns the handlers, for each tenant, of the migrations from the stored schema version to that of `manifest`.
     fn handlers(&self, manifest: &Manifest) -> Result<Vec<UpgradeHandler>, StoreError> {
         let mut database = self.platform.database.lock();
         let stored = database.installed().schema_of(&manifest.metadata.id)?;
@@ -245,7 +245,7 @@ impl Lifecycle<'_> {
         Ok(calls.collect())
     }
 
-    /// Refuses an upgrade that calls a plugin which does not run.
+    /// Refuses an upgrade whose migrations call handlers of the plugin, because it does not run.
     pub(super) fn refuse_handlers(&self, manifest: &Manifest) -> Result<(), PlatformError> {
         match self.handlers(manifest)?.first() {
             None => Ok(()),
@@ -258,7 +258,7 @@ impl Lifecycle<'_> {
         }
     }
 
-    /// A unit of work that makes a plugin's tables; what was served before is served again where it fails.
+    /// Runs a unit of work that changes a plugin's tables. If it fails, the entities of before are served again.
     pub(super) fn table_unit<T, E: Refusal>(
         &mut self,
         id: &str,

@@ -1,4 +1,4 @@
-//! Packages that come to the platform: checked against every rule, and kept.
+//! Uploads of packages: checks them with every rule, and stores them.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use super::lifecycle::{Lifecycle, plugin_record};
 use super::state::{Installed, PluginFiles};
 use super::upgrade::{VersionRule, bring_up};
 
-/// Why an upgrade is refused with the running version unharmed: the error says all that there is to say.
+/// Errors that refuse an upgrade and leave the running version unchanged. They are returned as they are.
 const UPGRADE_REFUSALS: [Code; 5] = [
     errors::HOST_DATABASE,
     errors::MIGRATION_IN_USE,
@@ -53,11 +53,11 @@ pub struct UploadReceipt {
     pub envelope: Value,
 }
 
-/// The package of a component, the text of its manifest in TOML or JSON, and the files that it names by their paths, as the platform's
-/// form or a folder brings them. It is unsigned.
+/// Builds an unsigned package from a component, the text of its manifest (TOML or JSON), and further files by their
+/// paths. The parts come from the platform's upload form or from a folder.
 ///
 /// # Errors
-/// [`PlatformError`] where the manifest cannot be read, or names no world.
+/// [`PlatformError`] if the manifest has errors or names an unknown host API, or if the package cannot be built.
 pub fn package_of_parts(
     component: Vec<u8>,
     manifest: &str,
@@ -90,7 +90,7 @@ pub fn package_of_parts(
 }
 
 impl Lifecycle<'_> {
-    /// Takes a package: verifies it, holds it against every rule, and keeps it. Who may bring one, the gate says.
+    /// Verifies a package, checks it with every rule, and stores it. The gate decides which signatures it needs.
     ///
     /// # Errors
     /// [`PlatformError`] with all problems in its details.
@@ -99,7 +99,7 @@ impl Lifecycle<'_> {
         self.take_package(bytes, &admitted)
     }
 
-    /// Takes a package that was admitted: again where something was said about keys since.
+    /// Stores a package that was admitted before. Admits it again if stored keys or revocations have changed since.
     pub(super) fn upload_admitted(
         &mut self,
         bytes: &[u8],
@@ -126,7 +126,7 @@ impl Lifecycle<'_> {
             return Err(version_is_taken(&id, &version));
         }
         let before = self.platform.plugins.get(id.as_str());
-        // The same file again: nothing to do, unless the version was taken back since.
+        // The same file again: nothing to do, unless the version was rolled back since.
         let came_after = |before: &Installed| {
             Version::parse(&version).is_ok_and(|version| is_older(&before.manifest.metadata.version, &version))
         };
@@ -141,7 +141,7 @@ impl Lifecycle<'_> {
         self.platform.requirements().require_platform(&manifest)?;
         self.require_free_tables(&manifest)?;
         self.platform.requirements().require_still_fits(&id, &version)?;
-        // What is installed stays so, with the tables of the new version: others may rest upon it.
+        // An installed plugin stays installed, with the tables of the new version: others may depend on it.
         let is_installed = before.is_some_and(|before| DependencyStage::Installed.is_reached_by(before.status));
         let before = before.filter(|before| before.status == PluginStatus::Running).cloned();
         let mut installed = Installed {
@@ -162,7 +162,7 @@ impl Lifecycle<'_> {
         let plugin_record = plugin_record(&id, &installed);
         let signed = self.platform.admission().write_receipt(package, &record)?;
         let keep = |database: &mut Database| {
-            // A plugin that was purged left its packages behind, so that no version is used twice.
+            // The packages of a purged plugin are kept, so that no version number is used twice.
             if known.is_none() {
                 let plugin = &manifest.metadata.id;
                 database.installed().add_package(plugin, &version, &record)?;
@@ -191,8 +191,8 @@ impl Lifecycle<'_> {
             self.platform.put_installed(installed);
             return self.receipt(&id, &version);
         };
-        // A new version of a running plugin takes its place at once: in the transaction of its own `init`, so that
-        // a version that does not start leaves the old one running, also after a kill.
+        // A new version replaces a running plugin at once, in the transaction of its own `init`: a version that
+        // does not start leaves the old one running, also after a crash.
         self.platform.requirements().require_needs(&manifest, DependencyStage::Running)?;
         let loaded = self.load(package.component(), &manifest)?;
         let replaced = self.replace(&loaded, &package.manifest_json, VersionRule::Raised, keep);
@@ -215,10 +215,10 @@ impl Lifecycle<'_> {
         self.receipt(&id, &version)
     }
 
-    /// The receipt of a version that was accepted before.
+    /// Returns the receipt of an accepted version.
     ///
     /// # Errors
-    /// 404 where it was not.
+    /// 404 if the version was not uploaded.
     pub fn receipt(&self, id: &str, version: &str) -> Result<UploadReceipt, PlatformError> {
         let record = self.platform.database.lock().installed().package(id, version)?;
         let record = record
@@ -235,7 +235,7 @@ impl Lifecycle<'_> {
         })
     }
 
-    /// Refuses a plugin whose tables bear the names of another plugin's.
+    /// Refuses a plugin if one of its tables has the name of another plugin's table.
     pub(super) fn require_free_tables(&self, manifest: &Manifest) -> Result<(), PlatformError> {
         let plugin = &manifest.metadata.id;
         for entity in &manifest.schema.entities {
@@ -249,21 +249,21 @@ impl Lifecycle<'_> {
     }
 }
 
-/// The files of a package that users of the plugin see: its labels, its pages and what they show.
+/// Returns the files of a package that users of the plugin see: its labels, its pages and their assets.
 pub(super) fn files_of(package: &Package) -> PluginFiles {
     let is_shown = |name: &str| is_shown(&package.manifest, name);
     let shown = package.entries.iter().filter(|entry| is_shown(&entry.name));
     Arc::new(shown.map(|entry| (entry.name.clone(), entry.bytes.clone())).collect())
 }
 
-/// Whether users of a plugin see a file of it: its labels, the pages' own files, and what lies beside those.
+/// Returns whether users of a plugin see a file: labels, files of pages, and all of `pages/` and `assets/`.
 pub(super) fn is_shown(manifest: &Manifest, name: &str) -> bool {
     let folder = name.split('/').next().unwrap_or_default();
     let is_page = manifest.ui.pages.iter().any(|page| page.file.as_ref().is_some_and(|file| file.as_str() == name));
     is_page || matches!(folder, "pages" | "assets") || folder == manifest.i18n.dir
 }
 
-/// A package as the store keeps it.
+/// Returns the record of a package for the store.
 fn package_record(package: &Package, sha256: &str, bytes: &[u8], now: Moment) -> PackageRecord {
     PackageRecord {
         sha256: sha256.to_owned(),

@@ -1,4 +1,4 @@
-//! `/api/v1/admin/plugins`: a plugin's life.
+//! `/api/v1/admin/plugins`: the lifecycle of plugins, their settings and secrets.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Answer, Request, Response};
 use crate::{Origin, Platform, PlatformError};
 
-/// Routes of plugins: their life, settings and secrets.
+/// The routes of plugins: their lifecycle, settings and secrets.
 #[derive(Debug)]
 pub(crate) struct PluginRoutes<'p> {
     pub(crate) platform: &'p mut Platform,
@@ -65,7 +65,7 @@ impl PluginRoutes<'_> {
         Ok(Response::json(200, Value::Object(settings)))
     }
 
-    /// `{"<key>": "<value>"}`, for the tenant of the request; nobody ever reads them here.
+    /// Sets secrets, `{"<key>": "<value>"}`, for the tenant of the request. No route returns them.
     pub(super) fn change_secrets(&mut self, request: &Request, id: &str) -> Answer {
         let scope = self.platform.scope(request)?;
         let values = request.object()?;
@@ -136,7 +136,7 @@ impl PluginRoutes<'_> {
     }
 }
 
-/// RFC 9530: where the client says what it sent, it must be what came.
+/// Compares the body with the `content-digest` header (RFC 9530), if present.
 fn check_digest(request: &Request) -> Result<(), PlatformError> {
     let Some(header) = &request.content_digest else { return Ok(()) };
     let expected = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(&request.body)));

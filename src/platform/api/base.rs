@@ -1,11 +1,11 @@
-//! What the platform's own modules give to plugins: users, departments and roles, which fields and events refer to.
+//! Data of the platform's base modules, which fields and events refer to: users, departments and roles.
 
 use serde_json::{Value, json};
 
 use super::{Answer, Request, Response};
 use crate::{Identity, Platform, PlatformError};
 
-/// Routes of users, departments and roles.
+/// The routes of users, departments and roles.
 #[derive(Debug)]
 pub(crate) struct DirectoryRoutes<'p> {
     pub(crate) platform: &'p Platform,

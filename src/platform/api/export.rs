@@ -1,4 +1,4 @@
-//! Many rows at once, out of an entity: as CSV or as JSON.
+//! Exports of many rows of an entity, as CSV or JSON.
 
 use erp_manifest::codes::errors;
 use erp_storage::{EntityRef, ListQuery, Row};
@@ -9,15 +9,15 @@ use super::rows::{Rows, bad_query, filter, search};
 use super::{Answer, Request};
 use crate::PlatformError;
 
-/// Rows of one export at the most, as on the platform.
+/// Maximum number of rows of one export, as on the platform.
 const MAX_ROWS: usize = 10_000;
-/// Bytes of one export at the most.
+/// Maximum size of one export, in bytes.
 const MAX_BYTES: usize = 32 << 20;
-/// Rows that are in memory at the same time.
+/// Number of rows read at once.
 const ROWS_AT_ONCE: u64 = 200;
 
 impl Rows<'_> {
-    /// `?format=csv|json` with the filter and the search of a list.
+    /// Exports rows: `?format=csv|json` with the filter and the search of a list.
     pub(super) fn export(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
         let (entity, permission) = (&entity, &permission);
@@ -55,7 +55,7 @@ impl Rows<'_> {
     }
 }
 
-/// A file that rows are added to, one after the other.
+/// A file that rows are added to, one by one.
 struct File {
     rows: usize,
     form: Form,
@@ -70,7 +70,7 @@ enum Form {
 
 impl File {
     fn csv(entity: &EntityRef) -> Result<File, PlatformError> {
-        // Spreadsheets take UTF-8 for what it is only behind this mark.
+        // Spreadsheets recognize UTF-8 only with a byte order mark.
         let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
         let names = entity.fields.iter().map(|field| field.name.as_str());
         writer.write_record(["id"].into_iter().chain(names)).map_err(failed)?;
@@ -131,10 +131,10 @@ pub(super) fn not_open(entity: &EntityRef, done: &str, key: &str) -> PlatformErr
     PlatformError::new(errors::ENTITY_CLOSED, message)
 }
 
-/// What a formula begins with; Chinese and Japanese spreadsheets take the full-width signs for the others.
+/// Characters that begin a formula. Chinese and Japanese spreadsheets also accept the full-width forms.
 pub(super) const FORMULA_SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
-/// A text that no spreadsheet takes for a formula.
+/// Returns the text in a form that no spreadsheet treats as a formula.
 fn harmless(text: &str) -> String {
     let is_formula = text.starts_with(FORMULA_SIGNS) || text.starts_with(['\t', '\r', '\n']);
     if is_formula && text.parse::<f64>().is_err() { format!("'{text}") } else { text.to_owned() }

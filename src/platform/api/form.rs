@@ -1,4 +1,4 @@
-//! What a form shows while somebody fills it in: one engine judges it, here and when it is saved.
+//! Previews of forms that are being filled in. The same rules apply here and when the row is saved.
 
 use erp_manifest::Field;
 use erp_manifest::contract::MAX_PAGE_ROWS;
@@ -11,8 +11,8 @@ use super::{Answer, Request, Response};
 use crate::PlatformError;
 
 impl Rows<'_> {
-    /// `{"data": {…}}` → the same with its defaults and computed fields, what is hidden, what is required, and what is
-    /// wrong so far.
+    /// Takes `{"data": {…}}`. Returns the data with computed fields (and defaults, with `is_new`), the hidden and the
+    /// required fields, and the problems so far.
     pub(super) fn preview(self, request: &Request) -> Answer {
         let Rows { platform, entity, .. } = self;
         let entity = &entity;
@@ -38,7 +38,7 @@ impl Rows<'_> {
         Ok(Response::json(200, body))
     }
 
-    /// `{"ids": […]}` → the buttons of each row that its conditions leave to the user.
+    /// Takes `{"ids": […]}`. Returns, for each row, the actions that the user may run and whose conditions hold.
     pub(super) fn available_actions(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
         let (entity, permission) = (&entity, &permission);

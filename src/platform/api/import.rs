@@ -1,4 +1,4 @@
-//! Many rows at once, into an entity: from a client's CSV or JSON.
+//! Imports of many rows into an entity, from CSV or JSON.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,23 +18,23 @@ use super::rows::{Rows, bad_query};
 use super::{Answer, Request};
 use crate::PlatformError;
 
-/// Rows of one import at the most.
+/// Maximum number of rows of one import.
 const MAX_ROWS: usize = 10_000;
-/// Bytes of a CSV's first line at the most.
+/// Maximum size of a CSV's first line, in bytes.
 const MAX_FIRST_LINE: usize = 64 << 10;
-/// Bytes that the JSON of one row takes in memory at the most.
+/// Maximum memory that the JSON of one row takes, in bytes.
 const MAX_ROW_BYTES: u64 = 4 << 20;
 
-/// A row that was not taken.
+/// A row that was refused.
 struct RefusedRow {
-    /// From 1.
+    /// The number of the row, from 1.
     row: usize,
     error: PlatformError,
 }
 
 impl Rows<'_> {
-    /// `{"rows": […], "dry_run": false}`, or CSV with a line of names or labels. Rows that are refused are named; the
-    /// others come in, all in one unit of work.
+    /// Takes `{"rows": […], "dry_run": false}`, or CSV with a first line of field names or labels. Inserts the valid
+    /// rows in one unit of work, and reports the refused rows.
     pub(super) fn import(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
         let (entity, permission) = (&entity, &permission);
@@ -69,7 +69,7 @@ impl Rows<'_> {
                 };
                 match taken {
                     Ok(row) => ids.push(row.id),
-                    // What ends the statements of a request is no fault of the row.
+                    // A failure of the host or a time limit is not caused by the row.
                     Err(error) if error.status() >= 500 || error.code == errors::DB_TOO_SLOW => {
                         return Err(ImportEnd::Failed(error));
                     }
@@ -98,7 +98,7 @@ impl Rows<'_> {
     }
 }
 
-/// Refuses what only the host sets.
+/// Refuses values for read-only fields, which only the host sets.
 pub(super) fn open_fields(entity: &EntityRef, fields: &Map<String, Value>) -> Result<(), StoreError> {
     let problems: Vec<FieldProblem> = fields
         .keys()
@@ -108,7 +108,7 @@ pub(super) fn open_fields(entity: &EntityRef, fields: &Map<String, Value>) -> Re
     if problems.is_empty() { Ok(()) } else { Err(StoreError::Validation { entity: entity.name.to_string(), problems }) }
 }
 
-/// Why an import keeps nothing.
+/// Why an import stores no row.
 enum ImportEnd {
     DryRun,
     Failed(PlatformError),
@@ -126,9 +126,9 @@ impl crate::attempts::Refusal for ImportEnd {
     }
 }
 
-/// A file as it was sent: its rows are read one after the other, as often as the unit of work is tried.
+/// The file that the client sent. Its rows are read one by one, again for each attempt of the unit of work.
 enum File<'b> {
-    /// What follows the first line, and the field of each column.
+    /// The whole file including its first line, and the field of each column; `None` for an ignored column.
     Csv { bytes: &'b [u8], fields: Vec<Option<&'b Field>> },
     /// The rows as text.
     Json(JsonFile<'b>),
@@ -144,7 +144,7 @@ struct JsonFile<'b> {
     dry_run: bool,
 }
 
-/// The texts of the first rows, and of one more than may come.
+/// Reads the texts of at most [`MAX_ROWS`] rows and one more, and skips the others.
 fn first_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
     struct Rows;
     impl<'de> Visitor<'de> for Rows {
@@ -180,10 +180,10 @@ impl<'b> File<'b> {
         serde_json::from_slice(&request.body).map(File::Json).map_err(bad)
     }
 
-    /// A CSV whose first line holds names of fields, or their labels.
+    /// Reads the first line of a CSV, which holds names of fields or their labels.
     fn csv(entity: &'b EntityRef, bytes: &'b [u8]) -> Result<File<'b>, PlatformError> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        // No further than it may reach: a line of millions of columns would take a gigabyte.
+        // Parse only the allowed length: a line with millions of columns would take a gigabyte of memory.
         let first = &bytes[..bytes.len().min(MAX_FIRST_LINE)];
         let mut reader = csv::Reader::from_reader(first);
         let headers =
@@ -204,13 +204,13 @@ impl<'b> File<'b> {
                     .unwrap_or_else(|| format!("known: {}", known.collect::<Vec<_>>().join(", ")));
                 return Err(bad_csv(format!("`{header}` in the first line is no field; {help}")));
             }
-            // What the host sets comes along in an export, and is left out on the way back.
+            // An export also has the fields that the host sets; an import ignores them.
             fields.push(found.filter(|field| !field.read_only && field.computed.is_none()));
         }
         Ok(File::Csv { bytes, fields })
     }
 
-    /// Rows are counted, and a CSV is read to its end, before any of them is inserted.
+    /// Checks the number of rows, and that each row of a CSV can be read, before any row is inserted.
     fn require_few_rows(&self) -> Result<(), PlatformError> {
         let rows = match self {
             File::Json(file) => file.rows.len(),
@@ -239,7 +239,7 @@ impl<'b> File<'b> {
         matches!(self, File::Json(file) if file.dry_run)
     }
 
-    /// The rows, each read when it is asked for.
+    /// Returns the rows; each is read when the iterator reaches it.
     fn rows(&self) -> Box<dyn Iterator<Item = Result<Value, PlatformError>> + '_> {
         match self {
             File::Json(file) => Box::new(file.rows.iter().enumerate().map(|(index, text)| row_of_json(index, text))),
@@ -268,7 +268,7 @@ fn row_of_json(index: usize, text: &RawValue) -> Result<Value, PlatformError> {
         .map_err(|why| PlatformError::new(errors::HTTP_BAD_JSON, format!("row {}: {why}", index + 1)))
 }
 
-/// What is empty is left out.
+/// Converts a CSV record to a row. Empty cells are left out.
 fn row_of_cells(fields: &[Option<&Field>], record: &csv::StringRecord) -> Value {
     let cells = fields.iter().zip(record).filter_map(|(field, cell)| {
         let field = field.filter(|_| !cell.trim().is_empty())?;
@@ -277,9 +277,9 @@ fn row_of_cells(fields: &[Option<&Field>], record: &csv::StringRecord) -> Value 
     Value::Object(cells.collect())
 }
 
-/// A cell as JSON. What does not fit stays a text, and is refused with the field's own words.
+/// Converts a cell to JSON. A value that does not fit the field stays text, which the field's validation refuses.
 fn value_of(field: &Field, cell: &str) -> Value {
-    // What an export marked as no formula comes back as it was.
+    // Remove the quote that an export puts before a text that looks like a formula.
     let marked = cell.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULA_SIGNS));
     let text = || Value::String(marked.unwrap_or(cell).to_owned());
     let option = || field.options.iter().find(|option| option.label == cell).map(|option| json!(option.value));

@@ -1,4 +1,4 @@
-//! The HTTP API as a function: a request in, a response out. Which requests there are, [`http_api`](crate::http_api) says.
+//! The HTTP API as a function from request to response. [`http_api`](crate::http_api) declares the routes.
 
 mod admin;
 mod base;
@@ -31,11 +31,11 @@ use crate::http_api::{PlatformOperation, find};
 type Answer = Result<Response, PlatformError>;
 
 impl Platform {
-    /// Answers a request.
+    /// Answers a request, and delivers the events that it published.
     pub fn handle(&mut self, request: &Request) -> Response {
         let answer = self.answer(request);
-        // The events that the request published are delivered before it is answered, so that the next request of the
-        // client sees their effects. A failed delivery is in the activity and in the database.
+        // Events are delivered before the client gets the response, so that its next request sees
+        // their effects. The activity and the database record a failed delivery.
         match self.events().on_behalf_of(Origin::of(request)).deliver_events() {
             Ok(()) => answer,
             Err(error) => {
@@ -45,20 +45,20 @@ impl Platform {
         }
     }
 
-    /// Answers a request. The events that it published are still to be delivered: those of the tenants that the activity
-    /// names, by [`Deliveries::deliver_events_of`](crate::Deliveries::deliver_events_of).
+    /// Answers a request without delivering its events. The caller delivers them for the tenants in the activity, with
+    /// [`Deliveries::deliver_events_of`](crate::Deliveries::deliver_events_of).
     pub fn answer(&mut self, request: &Request) -> Response {
         self.route(request).unwrap_or_else(|error| error.response())
     }
 
-    /// The answer to `/health`: that the host runs, its version, and the plugins that should run and cannot.
+    /// Returns the response of `/health`: the status, the version, and the plugins in the state `error`.
     pub fn health_of_host(in_error: &[&str]) -> Response {
         let status = if in_error.is_empty() { "ok" } else { "degraded" };
         let version = env!("CARGO_PKG_VERSION");
         Response::json(200, json!({ "status": status, "version": version, "plugins_in_error": in_error }))
     }
 
-    /// The plugins that should run and cannot.
+    /// Returns the ids of the plugins in the state `error`.
     pub fn plugins_in_error(&self) -> Vec<&str> {
         in_error(&self.plugins)
     }

@@ -1,4 +1,4 @@
-//! Entities and pages as data that an interface is drawn from: labels in the user's language, and what the user may do.
+//! Entities and pages as data for user interfaces: labels in the user's language, and the user's permissions.
 
 use erp_manifest::codes::errors;
 use erp_manifest::expression::Expression;
@@ -11,14 +11,14 @@ use crate::http_api::openapi;
 use crate::state::Installed;
 use crate::{Identity, Platform, PlatformError};
 
-/// Routes that describe entities, pages, files and the API itself.
+/// The routes that describe entities, pages, files and the API itself.
 #[derive(Debug)]
 pub struct ModelRoutes<'p> {
     pub(crate) platform: &'p Platform,
 }
 
 impl ModelRoutes<'_> {
-    /// The entities of all installed plugins that the user may list or refer to.
+    /// Returns the entities of all installed plugins that the user may list or refer to.
     pub(super) fn entities(&self, request: &Request) -> Answer {
         let identity = request.user()?;
         let wanted = request.query("plugin");
@@ -35,7 +35,7 @@ impl ModelRoutes<'_> {
         Ok(Response::json(200, Value::Array(entities)))
     }
 
-    /// The pages that the user may open, as a menu shows them.
+    /// Returns the pages that the user may open, for a menu.
     pub(super) fn pages(&self, request: &Request, plugin: &str) -> Answer {
         let identity = request.user()?;
         let installed = self.platform.installed(plugin)?;
@@ -51,20 +51,20 @@ impl ModelRoutes<'_> {
         Ok(Response::json(200, pages.collect()))
     }
 
-    /// What clients can ask of the plugins that are installed, as OpenAPI 3.1.
+    /// Returns the OpenAPI 3.1 document for the installed plugins.
     pub(super) fn openapi(&self) -> Response {
         let installed =
             self.platform.plugins.values().filter(|plugin| DependencyStage::Installed.is_reached_by(plugin.status));
         Response::json(200, openapi(installed.map(|plugin| &*plugin.manifest), "/"))
     }
 
-    /// A file of a plugin that its users see.
+    /// Returns a file of a plugin that its users see.
     pub(super) fn plugin_file(&self, request: &Request, plugin: &str, path: &str) -> Answer {
         let file = self.shown_file(plugin, path).ok_or_else(|| request.no_route())?;
         Ok(Response::bytes(200, media_type(path).to_owned(), file))
     }
 
-    /// The bytes of a file of a plugin that its users see.
+    /// Returns the bytes of a file of a plugin that its users see.
     pub fn shown_file(&self, plugin: &str, path: &str) -> Option<Vec<u8>> {
         self.platform.plugins.get(plugin)?.files.get(path).cloned()
     }
@@ -136,7 +136,7 @@ impl PlatformError {
     }
 }
 
-/// The media type of a file by its ending; bytes where that says nothing.
+/// Returns the media type for a file's extension; `application/octet-stream` for an unknown one.
 pub fn media_type(path: &str) -> &'static str {
     match path.rsplit('.').next().unwrap_or_default() {
         "html" => "text/html; charset=utf-8",

@@ -1,4 +1,4 @@
-//! `/api/v1/nodes` and `/api/v1/processors`: work that plugins do for others.
+//! `/api/v1/nodes` and `/api/v1/processors`: nodes of workflows, and processors of plugins.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::call::Occasion;
 use crate::nodes::NodeRequest;
 use crate::{Origin, Platform, PlatformError};
 
-/// What a node is asked for.
+/// The task in the path of a node's route.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum NodeVerb {
     Execute,
@@ -20,7 +20,7 @@ pub(super) enum NodeVerb {
     Options,
 }
 
-/// Routes of nodes and processors.
+/// The routes of nodes and processors.
 #[derive(Debug)]
 pub(crate) struct NodeRoutes<'p> {
     pub(crate) platform: &'p mut Platform,
@@ -57,7 +57,7 @@ impl NodeRoutes<'_> {
         Ok(Response::json(200, body))
     }
 
-    /// A definition with labels in the language of the request.
+    /// Returns a node's definition with labels in the language of the request.
     fn shown_node(&self, request: &Request, plugin: Option<&PluginId>, node: &NodeKind) -> Value {
         let mut shown = node.definition();
         let installed = plugin.and_then(|id| self.platform.plugins.get(id));
@@ -78,7 +78,7 @@ impl NodeRoutes<'_> {
         shown
     }
 
-    /// The body is what is processed; what comes back is bytes of the type that the plugin says.
+    /// Processes the bytes of the body. The response has the output, with the media type that the plugin sets.
     pub(super) fn run_processor(&mut self, request: &Request, plugin: &str, only_validate: bool) -> Answer {
         request.user()?;
         let options: Value = match request.query("options") {
@@ -95,7 +95,7 @@ impl NodeRoutes<'_> {
             None => Ok(Response::empty(204)),
             Some(ProcessedBytes { output, content_type, items_processed, warnings }) => {
                 let response = Response::bytes(200, content_type, output);
-                // What a plugin made is nobody's page, whatever type it names.
+                // Browsers must download the output and not show it as a page, whatever its media type.
                 let response = response.header("content-disposition", "attachment");
                 let response = response.header("x-items-processed", &items_processed.to_string());
                 Ok(response.header("x-warnings", &ascii(&json!(warnings).to_string())))
@@ -103,7 +103,7 @@ impl NodeRoutes<'_> {
         }
     }
 
-    /// Gives bytes to a plugin's processor; none where only validating was asked for.
+    /// Runs a plugin's processor on bytes; returns `None` if the call only validates.
     ///
     /// # Errors
     /// [`PlatformError`].
@@ -136,7 +136,7 @@ impl NodeRoutes<'_> {
     }
 }
 
-/// JSON that a header can carry.
+/// Escapes all non-ASCII characters of JSON, so that a header can carry it.
 fn ascii(json: &str) -> String {
     let mut units = [0; 2];
     let escaped = |character: char| -> String {

@@ -13,10 +13,10 @@ use serde_json::{Map, Value};
 use crate::http_api::{Access, QueryKey, Route};
 use crate::{AdmittedPackage, Identity, PlatformError};
 
-/// Bytes that the JSON of a request takes in memory at the most.
+/// Maximum memory that the JSON of a request takes, in bytes.
 const MAX_OBJECT: u64 = 4 << 20;
 
-/// A request whose user is known already.
+/// A request after authentication.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// `GET`, `POST`, …
@@ -25,9 +25,9 @@ pub struct Request {
     pub path: String,
     /// The query, decoded.
     pub query: Vec<(String, String)>,
-    /// Who asks; none without a good token.
+    /// The user; `None` without a valid token.
     pub identity: Option<Identity>,
-    /// True where a bearer token came, known or not.
+    /// Whether the request has a bearer token, valid or not.
     pub has_token: bool,
     /// The `accept-language` header, if present.
     pub accept_language: Option<String>,
@@ -35,17 +35,17 @@ pub struct Request {
     pub content_digest: Option<String>,
     /// The `content-type` header, if present.
     pub content_type: Option<String>,
-    /// What all that the request causes is called; the platform makes a name for each call where it is none.
+    /// The id for all calls of the request; if `None`, each call gets a new id.
     pub request_id: Option<String>,
     /// The body.
     pub body: Vec<u8>,
-    /// The package in the body, where a lane has admitted it already.
+    /// The package in the body, if a lane has admitted it already.
     pub admitted: Option<Arc<AdmittedPackage>>,
     /// Ends the calls that the request causes, set when the client leaves.
     pub interrupt: Option<Interrupt>,
 }
 
-/// What a response carries.
+/// The body of a response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// Nothing.
@@ -54,25 +54,25 @@ pub enum Body {
     Json(Value),
     /// A row.
     Row(Row),
-    /// A page of rows: what they are written as is made where the platform is not waited for.
+    /// A page of rows. The server serializes it outside the platform's lock.
     Rows(RowPage),
     /// Bytes of a media type.
     Bytes(String, Vec<u8>),
 }
 
-/// A page of rows, as the HTTP API shows it.
+/// A page of rows, as the HTTP API returns it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RowPage {
     /// The rows.
     #[serde(rename = "items")]
     pub rows: Vec<Row>,
-    /// How many match.
+    /// Number of rows that match; `None` if they were not counted.
     pub total: Option<u64>,
-    /// From 1.
+    /// The number of the page, from 1.
     pub page: u64,
-    /// Rows of a page at the most.
+    /// Maximum number of rows of a page.
     pub page_size: u64,
-    /// Where it ended, if there are more.
+    /// The cursor for the next page; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 
@@ -81,17 +81,17 @@ pub struct RowPage {
 pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// What it carries.
+    /// The body.
     pub body: Body,
-    /// Further headers, in lower case.
+    /// Further headers, with names in lower case.
     pub headers: Vec<(&'static str, String)>,
 }
 
 impl Request {
-    /// Who asks.
+    /// Returns the user of the request.
     ///
     /// # Errors
-    /// 401 without a token that somebody has.
+    /// 401 without a valid token.
     pub fn user(&self) -> Result<&Identity, PlatformError> {
         self.identity.as_ref().ok_or_else(|| {
             if self.has_token {
@@ -102,7 +102,7 @@ impl Request {
         })
     }
 
-    /// Who asks, where they have a permission.
+    /// Returns the user of the request, if they have a permission.
     ///
     /// # Errors
     /// 401 as [`Request::user`], 403 without the permission.
@@ -111,20 +111,20 @@ impl Request {
         if user.caller.may(permission) { Ok(user) } else { Err(PlatformError::denied(permission)) }
     }
 
-    /// The body as a JSON object.
+    /// Returns the body as a JSON object.
     ///
     /// # Errors
-    /// 400 for anything else, 413 for one that takes too much memory.
+    /// 400 for any other body, 413 if it would take more than 4 MiB of memory.
     pub fn object(&self) -> Result<Map<String, Value>, PlatformError> {
         self.object_within(MAX_OBJECT)
     }
 
-    /// The same, within other bytes of memory.
+    /// Returns the body as a JSON object that takes at most `most` bytes of memory.
     ///
     /// # Errors
-    /// 400 for anything else, 413 for what takes more.
+    /// 400 for any other body, 413 if it would take more memory.
     pub(super) fn object_within(&self, most: u64) -> Result<Map<String, Value>, PlatformError> {
-        // Bytes that are no text are told of below.
+        // A body that is not UTF-8 is reported below.
         let text = std::str::from_utf8(&self.body).unwrap_or_default();
         if self.body.len() as u64 > most || weight_of_text(text) > most {
             let message = format!("the body would take more than {most} bytes of memory: send less at once");
@@ -139,7 +139,7 @@ impl Request {
         }
     }
 
-    /// The body as a JSON object; an empty one if there is none.
+    /// Returns the body as a JSON object; an empty object for an empty body.
     ///
     /// # Errors
     /// As [`Request::object`].
@@ -147,12 +147,12 @@ impl Request {
         if self.body.is_empty() { Ok(Map::new()) } else { self.object() }
     }
 
-    /// Nobody answers this.
+    /// Returns the error for a path or method without a route.
     pub fn no_route(&self) -> PlatformError {
         PlatformError::new(errors::HTTP_NO_ROUTE, format!("there is nothing at {} {}", self.method, self.path))
     }
 
-    /// A request for a path with its query, as it is in a URL.
+    /// Creates a request from a method and a target: the path and query of a URL, percent-encoded.
     pub fn new(method: &str, target: &str) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query = query
@@ -166,11 +166,11 @@ impl Request {
         Request { method: method.to_owned(), path: decode_path(path), query, ..Request::default() }
     }
 
-    /// Whether the user may use a route at all, with the keys of the query that it knows. What depends on an entity, a page
-    /// or an action is asked where that is known.
+    /// Checks that the user may use a route and that it knows all keys of the query. Permissions of an entity, a page
+    /// or an action are checked later.
     ///
     /// # Errors
-    /// 401 and 403 as [`Request::require`], 400 for an unknown key of the query.
+    /// 401 and 403 as [`Request::require`], 400 for an unknown or repeated key of the query.
     pub fn admit(&self, route: &Route) -> Result<(), PlatformError> {
         match route.access {
             Access::Public => {}
@@ -180,7 +180,7 @@ impl Request {
         self.only(route.query)
     }
 
-    /// Refuses keys of the query that nothing reads: a misspelled filter must not give all rows.
+    /// Refuses repeated keys and keys that the route does not read: a misspelled filter must not return all rows.
     ///
     /// # Errors
     /// [`PlatformError`] with status 400.
@@ -203,10 +203,10 @@ impl Request {
         Err(PlatformError::new(errors::HTTP_BAD_QUERY, format!("unknown key `{key}` in the query; {help}")))
     }
 
-    /// A number from 1 in the query.
+    /// Returns a number from 1 in the query; `None` if the key is absent.
     ///
     /// # Errors
-    /// [`PlatformError`] with status 400 where it is something else.
+    /// [`PlatformError`] with status 400 for another value.
     pub(super) fn number(&self, key: &str) -> Result<Option<u32>, PlatformError> {
         match self.query(key).map(|text| (text, text.parse::<u32>())) {
             None => Ok(None),
@@ -218,39 +218,39 @@ impl Request {
         }
     }
 
-    /// The first value of a key of the query.
+    /// Returns the first value of a key of the query.
     pub fn query(&self, key: &str) -> Option<&str> {
         self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 }
 
 impl Response {
-    /// A response with JSON.
+    /// Creates a response with JSON.
     pub fn json(status: u16, body: Value) -> Response {
         Response { status, body: Body::Json(body), headers: Vec::new() }
     }
 
-    /// A response with a row.
+    /// Creates a response with a row.
     pub fn row(status: u16, row: Row) -> Response {
         Response { status, body: Body::Row(row), headers: Vec::new() }
     }
 
-    /// A response with a page of rows.
+    /// Creates a response with a page of rows and status 200.
     pub fn rows(page: RowPage) -> Response {
         Response { status: 200, body: Body::Rows(page), headers: Vec::new() }
     }
 
-    /// A response without a body.
+    /// Creates a response without a body.
     pub fn empty(status: u16) -> Response {
         Response { status, body: Body::Empty, headers: Vec::new() }
     }
 
-    /// A response with bytes of a media type.
+    /// Creates a response with bytes of a media type.
     pub fn bytes(status: u16, content_type: String, bytes: Vec<u8>) -> Response {
         Response { status, body: Body::Bytes(content_type, bytes), headers: Vec::new() }
     }
 
-    /// The response with a further header.
+    /// Adds a header.
     #[must_use]
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Response {
         self.headers.push((name, value.to_owned()));
@@ -262,7 +262,7 @@ fn decode(text: &str) -> String {
     decode_path(&text.replace('+', " "))
 }
 
-/// Percent-decoding; what is not decodable stays as it is.
+/// Decodes percent-encoding. Invalid escapes stay unchanged.
 fn decode_path(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

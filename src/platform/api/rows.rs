@@ -20,13 +20,13 @@ use crate::http_api::{Access, Match};
 use crate::{Origin, Platform, PlatformError};
 
 impl Platform {
-    /// The rows of the entity in a path, for a user who may do with them what the route does.
+    /// Returns the rows of the entity in the path, after checking the permission that the route needs.
     pub(super) fn rows_of(&mut self, request: &Request, found: &Match<'_>) -> Result<Rows<'_>, PlatformError> {
         let entity = self.running_entity(found.value("plugin"), found.value("entity"))?;
         let verb = match found.route.access {
             Access::ListEntity => LIST,
             Access::ManageEntity => MANAGE,
-            // No route of rows does without a permission of the entity.
+            // Every route of rows needs a permission of the entity.
             Access::Public | Access::User | Access::Permission(_) | Access::Declared => return Err(request.no_route()),
         };
         let permission = PermissionCode::of(&entity.name, verb);
@@ -48,13 +48,13 @@ impl Platform {
         Ok(Scope::of_tenant(&identity.tenant, self.now()).by(&identity.caller.id))
     }
 
-    /// Whose rows the user reaches by a permission.
+    /// Returns the scope of the rows that the user reaches with a permission.
     pub(super) fn scope_for(&self, request: &Request, permission: &PermissionCode) -> Result<Scope, PlatformError> {
         let reach = request.require(permission)?.caller.reach(permission);
         Ok(self.scope(request)?.within(reach))
     }
 
-    /// Runs an action of `[[ui.actions]]`; its own permission counts.
+    /// Runs an action of `[[ui.actions]]`, which needs its own permission.
     pub(super) fn invoke_action(&mut self, request: &Request, found: &Match<'_>) -> Answer {
         let (plugin, id, name) = (found.value("plugin"), found.value("id"), found.value("action"));
         let entity = &self.running_entity(plugin, found.value("entity"))?;
@@ -71,8 +71,8 @@ impl Platform {
         };
         let identity = request.require(&action.permission)?;
         let mut input = request.object_or_empty()?;
-        // The row must be one that the permission of the button reaches, and one that the user can see; who may only act
-        // is told no more than that it is there.
+        // The row must be in the reach of the action's permission. If the user may list rows, it must also be in the
+        // reach of that permission. A user who may not list rows only learns that the row exists.
         let listing = PermissionCode::list(&entity.name);
         if identity.caller.may(&listing) {
             self.database.lock().reader().get(entity, &self.scope_for(request, &listing)?, id)?;
@@ -153,7 +153,7 @@ impl Rows<'_> {
         Ok(Response::json(200, Value::Array(groups)))
     }
 
-    /// `?field=ordered_on&per=month&func=sum&of=total`: a value for each period that has rows.
+    /// Returns a value for each period that has rows: `?field=ordered_on&per=month&func=sum&of=total`.
     pub(super) fn timeseries(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
         let (entity, permission) = (&entity, &permission);
@@ -174,7 +174,7 @@ impl Rows<'_> {
         Ok(Response::json(200, series.collect()))
     }
 
-    /// `{"fields": {"<ref field>": ["<id>", …]}}` → the labels of the rows that they name.
+    /// Takes `{"fields": {"<ref field>": ["<id>", …]}}`. Returns the labels of the rows with these ids.
     pub(super) fn resolve_labels(self, request: &Request) -> Answer {
         let Rows { platform, entity, .. } = self;
         let scope = platform.scope(request)?;
@@ -201,7 +201,7 @@ impl Rows<'_> {
             }
             let code = PermissionCode::list(target);
             let caller = &request.user()?.caller;
-            // Whose rows the user may not list at all is told nothing of them; other plugins' entities are public.
+            // Rows of this plugin that the user may not list stay hidden; other plugins' referable entities are public.
             let is_hidden = field.ref_plugin.is_none() && !caller.may(&code);
             let reach = if caller.may(&code) { caller.reach(&code) } else { RowReach::All };
             let referable = database.catalog().referable(entity.plugin(), field).filter(|_| !is_hidden);
@@ -235,7 +235,7 @@ impl Rows<'_> {
         Ok(Response::row(200, row))
     }
 
-    /// What happened to a row, the newest first.
+    /// Returns the changes of a row, newest first.
     pub(super) fn history(self, request: &Request, id: &str) -> Answer {
         let scope = self.platform.scope_for(request, &self.permission)?;
         let database = self.platform.database.lock();
@@ -267,7 +267,7 @@ impl Rows<'_> {
         })
     }
 
-    /// Writes over a version of a row that the client has seen.
+    /// Changes a row, if its version is still the one that the client has seen.
     fn write(
         self,
         request: &Request,
@@ -293,14 +293,14 @@ impl Rows<'_> {
     }
 }
 
-/// What a body brings for a row.
+/// The fields and the version in a request body.
 struct Record {
     data: Map<String, Value>,
     /// The version of the row that the client saw.
     version: Option<u32>,
 }
 
-/// The body is `{"data": {…}, "version": 1}`, or the fields themselves with `version` beside them.
+/// Reads a body: `{"data": {…}, "version": 1}`, or the fields themselves next to `version`.
 fn record(request: &Request, entity: &EntityRef) -> Result<Record, PlatformError> {
     let mut body = request.object()?;
     let version = match body.remove("version") {

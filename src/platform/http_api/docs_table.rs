@@ -4,7 +4,7 @@ use super::ROUTES;
 use super::route::{Access, Route};
 use super::shape::RequestShape;
 
-/// Headings, and the paths below each; a route belongs to the first that fits.
+/// Headings with their path prefixes. A route belongs to the first heading with a matching prefix.
 const PARTS: [(&str, &[&str]); 7] = [
     ("Plugins", &["/api/v1/admin/plugins"]),
     ("The registry", &["/api/v1/registry"]),
@@ -15,7 +15,7 @@ const PARTS: [(&str, &[&str]); 7] = [
     ("The platform", &["/"]),
 ];
 
-/// All routes as Markdown.
+/// Returns all routes as Markdown tables.
 pub fn docs_table() -> String {
     let part_of = |route: &Route| {
         PARTS.iter().position(|(_, paths)| paths.iter().any(|path| route.path.starts_with(path))).unwrap_or(PARTS.len())

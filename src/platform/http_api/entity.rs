@@ -1,26 +1,26 @@
-//! The entities of a manifest with the values that clients read and write: what OpenAPI and the clients are made from.
+//! The entities of a manifest as clients read and write them, the source of OpenAPI and generated clients.
 
 use erp_manifest::{Entity, Field, Manifest, TextFormat, ValueShape};
 
 /// An entity as clients see it.
 pub struct ApiEntity<'m> {
-    /// The plugin's.
+    /// The manifest of the plugin.
     pub manifest: &'m Manifest,
-    /// Its declaration.
+    /// The declaration of the entity.
     pub entity: &'m Entity,
-    /// In the order of the manifest.
+    /// The fields, in the order of the manifest.
     pub fields: Vec<ApiField<'m>>,
 }
 
 /// A field as clients see it.
 pub struct ApiField<'m> {
-    /// Its declaration.
+    /// The declaration of the field.
     pub field: &'m Field,
-    /// What its values are.
+    /// The kind of its values in JSON.
     pub kind: ValueKind,
 }
 
-/// What a value is in JSON.
+/// The kind of a value in JSON.
 pub enum ValueKind {
     /// Text; the format is one of JSON Schema's, or none.
     Text(Option<&'static str>),
@@ -34,16 +34,16 @@ pub enum ValueKind {
     Boolean,
     /// One of these texts.
     Choice(Vec<String>),
-    /// A list of others.
+    /// A list of values of one kind.
     List(Box<ValueKind>),
     /// `{lat, lng}`.
     Place,
-    /// Anything.
+    /// Any JSON.
     Json,
 }
 
 impl<'m> ApiEntity<'m> {
-    /// The entities of a manifest, in its order.
+    /// Returns the entities of a manifest, in its order.
     pub fn all(manifest: &'m Manifest) -> impl Iterator<Item = ApiEntity<'m>> {
         manifest.schema.entities.iter().map(move |entity| {
             let fields = entity.fields.iter().map(|field| ApiField { field, kind: kind_of(field) });
@@ -51,12 +51,12 @@ impl<'m> ApiEntity<'m> {
         })
     }
 
-    /// The path of its rows.
+    /// Returns the path of the entity's rows.
     pub fn path(&self) -> String {
         format!("/api/v1/plugins/{}/{}", *self.manifest.metadata.id, *self.entity.name)
     }
 
-    /// The buttons of its rows.
+    /// Returns the actions on the entity's rows.
     pub fn actions(&self) -> impl Iterator<Item = &'m erp_manifest::Action> {
         let name = &self.entity.name;
         self.manifest.ui.actions.iter().filter(move |action| *action.entity == **name)
@@ -64,12 +64,12 @@ impl<'m> ApiEntity<'m> {
 }
 
 impl ApiField<'_> {
-    /// Whether clients may set it.
+    /// Returns whether clients may set the field: it is neither read-only nor computed.
     pub fn is_open(&self) -> bool {
         !self.field.read_only && self.field.computed.is_none()
     }
 
-    /// Whether a new row must bring it.
+    /// Returns whether a client must set the field in a new row.
     pub fn must_come(&self) -> bool {
         self.is_open() && self.field.required && self.field.default.is_none() && self.field.numbering.is_none()
     }

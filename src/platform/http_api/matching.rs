@@ -1,4 +1,4 @@
-//! From a method and a path to a route.
+//! Finds the route for a method and a path.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::ROUTES;
 use super::route::{Route, Segment, segments};
 
-/// A route, and what is in the places of its parameters.
+/// A route and the values of its path parameters.
 #[derive(Debug, Clone)]
 pub struct Match<'p> {
     /// The route.
@@ -15,13 +15,13 @@ pub struct Match<'p> {
 }
 
 impl<'p> Match<'p> {
-    /// The value of a parameter of the path; empty for a name that the route does not have.
+    /// Returns the value of a path parameter; empty for a name that the route does not have.
     pub fn value(&self, name: &str) -> &'p str {
         self.values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 }
 
-/// The routes of a method in pieces, those with a literal before those with a parameter in the same place.
+/// The routes of a method, split into segments. A literal segment sorts before a parameter in the same position.
 type InPieces = Vec<(Vec<Segment>, &'static Route)>;
 
 static OF_METHODS: LazyLock<BTreeMap<&'static str, InPieces>> = LazyLock::new(|| {
@@ -43,7 +43,7 @@ fn rank(segment: &Segment) -> u8 {
     }
 }
 
-/// The route of a request; none where the path or the method is not known.
+/// Returns the route for a method and a path; `None` if no route matches.
 pub fn find<'p>(method: &str, path: &'p str) -> Option<Match<'p>> {
     let path = path.trim_matches('/');
     let parts: Vec<&str> = path.split('/').collect();
@@ -51,7 +51,7 @@ pub fn find<'p>(method: &str, path: &'p str) -> Option<Match<'p>> {
     routes.next().map(|(pieces, route)| Match { route, values: values(pieces, path, &parts) })
 }
 
-/// Whether the parts of a path are those of a pattern.
+/// Returns whether the parts of a path match a pattern.
 fn fits(pieces: &[Segment], parts: &[&str]) -> bool {
     let has_rest = matches!(pieces.last(), Some(Segment::Rest(_)));
     let has_length = if has_rest { parts.len() >= pieces.len() } else { parts.len() == pieces.len() };
@@ -63,7 +63,7 @@ fn fits(pieces: &[Segment], parts: &[&str]) -> bool {
         })
 }
 
-/// What stands for the parameters of a pattern that fits.
+/// Returns the values of a matching pattern's parameters.
 fn values<'p>(pieces: &[Segment], path: &'p str, parts: &[&'p str]) -> Vec<(&'static str, &'p str)> {
     let mut begin = 0;
     let mut values = Vec::new();

@@ -1,5 +1,5 @@
-//! The HTTP API as data: each route stands here once, with its path, who may use it, what it takes, what it gives and
-//! what answering it touches.
+//! The HTTP API as data. Each route is declared once, with its path, its access, its request, its response and its
+//! effect.
 //!
 //! ```text
 //! routes ──┬── matching      which route a request has
@@ -10,7 +10,7 @@
 //!          └── docs/http-api.md
 //! ```
 //!
-//! A new route: a name and an entry in `routes.rs`, and the arm that the compiler asks for.
+//! To add a route, add a name and an entry in `routes.rs`, and the match arm that the compiler then requires.
 
 mod docs_table;
 mod entity;

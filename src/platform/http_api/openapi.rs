@@ -1,4 +1,4 @@
-//! OpenAPI 3.1, made from the routes: those of entities once for each entity of a manifest.
+//! Generates OpenAPI 3.1 from the routes. The routes of entities appear once for each entity of a manifest.
 
 use erp_manifest::Manifest;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::{
     reference, schemas as shared_schemas,
 };
 
-/// The document for the entities of plugins and everything else that is answered. The same manifests give the same document.
+/// Returns the document for all routes, including those of the manifests' entities. It depends only on the arguments.
 pub fn openapi<'m>(manifests: impl IntoIterator<Item = &'m Manifest>, server: &str) -> Value {
     let (mut paths, mut schemas, mut tags) = (Map::new(), shared_schemas(), Vec::new());
     for route in ROUTES.iter().filter(|route| !route.is_of_entity()) {
@@ -50,7 +50,7 @@ pub fn openapi<'m>(manifests: impl IntoIterator<Item = &'m Manifest>, server: &s
     })
 }
 
-/// What an entity is called among the schemas.
+/// Returns the name of an entity in the document: `<plugin>.<entity>`.
 fn key(entity: &ApiEntity<'_>) -> String {
     format!("{}.{}", *entity.manifest.metadata.id, *entity.entity.name)
 }
@@ -72,7 +72,7 @@ fn rows(paths: &mut Map<String, Value>, route: &'static Route, entity: &ApiEntit
     }
 }
 
-/// A route with all that its description depends on.
+/// A route with the entity and the action that its description depends on.
 struct RouteContext<'a> {
     route: &'static Route,
     tag: &'a str,
@@ -89,7 +89,7 @@ fn put(paths: &mut Map<String, Value>, described: &RouteContext<'_>) {
 }
 
 impl RouteContext<'_> {
-    /// The path, with what is known of it in the places of its parameters.
+    /// Returns the path, with the known values in place of parameters.
     fn path(&self) -> String {
         let mut path = self.route.path.replace("...}", "}");
         if let Some(entity) = self.entity {
@@ -198,14 +198,14 @@ impl RouteContext<'_> {
                         "dry_run": { "type": "boolean", "default": false },
                     },
                 });
-                // CSV is taken too, as the description says: generators know no body of that type.
+                // The route also accepts CSV, as its description says, but client generators do not support it.
                 (true, json!({ "application/json": { "schema": rows } }))
             }
         };
         Some(json!({ "required": required, "content": content }))
     }
 
-    /// What an answer carries, by media type.
+    /// Returns the content of a response, by media type; `None` if it is empty.
     fn content(&self, shape: BodyShape) -> Option<Value> {
         let text = || json!({ "schema": { "type": "string" } });
         Some(match shape {
@@ -240,7 +240,7 @@ impl RouteContext<'_> {
         }
     }
 
-    /// A schema of the entity.
+    /// Returns a reference to a schema of the entity; any object without an entity.
     fn own(&self, name: &str) -> Value {
         match self.entity {
             Some(entity) => reference(&format!("{}.{name}", key(entity))),

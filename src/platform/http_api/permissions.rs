@@ -9,7 +9,7 @@ pub(super) const WORKFLOW_RUN: &PermissionCode = &PermissionCode::of_platform("w
 /// Send bytes to processors of plugins.
 pub(super) const PROCESSOR_RUN: &PermissionCode = &PermissionCode::of_platform("processor.run");
 
-/// All of them.
+/// All permissions of the platform.
 pub const PLATFORM_PERMISSIONS: [&PermissionCode; 3] = [PLUGIN_ADMIN, PROCESSOR_RUN, WORKFLOW_RUN];
 
 #[cfg(test)]

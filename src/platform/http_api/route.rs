@@ -1,11 +1,11 @@
-//! What is known of a route before it is asked for anything.
+//! The declaration of a route.
 
 use erp_manifest::PermissionCode;
 
 use super::routes::{Operation, PlatformOperation};
 use super::shape::{BodyShape, RequestShape};
 
-/// A method of HTTP.
+/// An HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names are HTTP's own")]
 pub enum Method {
@@ -17,7 +17,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// As it is in a request.
+    /// Returns the method as in a request, in upper case.
     pub const fn word(self) -> &'static str {
         match self {
             Method::Get => "GET",
@@ -28,7 +28,7 @@ impl Method {
         }
     }
 
-    /// The key of an OpenAPI path.
+    /// Returns the key below an OpenAPI path, in lower case.
     pub fn key(self) -> String {
         self.word().to_ascii_lowercase()
     }
@@ -51,25 +51,25 @@ pub enum Access {
     Declared,
 }
 
-/// What answering a request touches. Requests of one kind are answered beside those of others.
+/// What answering a request touches. Requests of one effect are answered in parallel to those of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Effect {
-    /// It reads, and is done soon.
+    /// It reads, for a short time.
     Reads,
-    /// It reads, and may take long.
+    /// It reads, and may take a long time.
     ReadsLong,
     /// It writes rows without calling a plugin: such requests are committed together.
     WritesRows,
-    /// It calls a plugin, or writes for long.
+    /// It calls a plugin, or writes for a long time.
     Calls,
-    /// It changes what plugins there are: no call runs and no row is written meanwhile.
+    /// It changes the set of plugins. No call runs and no row is written at the same time.
     ChangesPlugins,
     /// It changes the platform itself: faults, the clock, users, keys.
     ChangesPlatform,
 }
 
 impl Effect {
-    /// Whether nothing is changed.
+    /// Returns whether the request changes nothing.
     pub const fn only_reads(self) -> bool {
         matches!(self, Effect::Reads | Effect::ReadsLong)
     }
@@ -80,72 +80,72 @@ impl Effect {
 pub struct QueryKey {
     /// The name.
     pub name: &'static str,
-    /// What it means, for people.
+    /// The description for the docs and OpenAPI.
     pub about: &'static str,
-    /// What it takes.
+    /// The values that it accepts.
     pub value: QueryValue,
 }
 
-/// What a key of the query takes.
+/// The values that a key of the query accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryValue {
     /// Any text.
     Text,
-    /// Text that must come.
+    /// Any text; the key is required.
     RequiredText,
-    /// A whole number from this one on.
+    /// A whole number, at least this one.
     Number(u64),
-    /// A whole number within bounds, and what counts without it.
+    /// A whole number: minimum, maximum and default.
     NumberBetween(u64, u64, u64),
-    /// One of these words; the first counts without it.
+    /// One of these words; the first is the default.
     OneOf(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
 }
 
-/// Where a route exists.
+/// The entities that have a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exists {
     /// Always.
     Always,
-    /// For entities that say `importable = true`.
+    /// For entities with `importable = true`.
     Importable,
-    /// For entities that say `exportable = true`.
+    /// For entities with `exportable = true`.
     Exportable,
-    /// Once for each button of an entity.
+    /// Once for each action of an entity.
     PerAction,
 }
 
-/// A route: the one place that says what it is. The router, OpenAPI and `docs/http-api.md` are made from it.
+/// The only declaration of a route. The router, OpenAPI and `docs/http-api.md` are made from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// What answers it.
+    /// The operation that answers it.
     pub operation: Operation,
-    /// The `operationId` of OpenAPI; behind an entity's name where the path has one.
+    /// The `operationId` of OpenAPI; follows the entity's name if the path has one.
     pub id: &'static str,
     /// The method.
     pub method: Method,
     /// The path: `{name}` stands for a segment, `{name...}` for all that follow.
     pub path: &'static str,
-    /// What it does, in a few words that begin with a verb.
+    /// What the route does, in a few words that begin with a verb.
     pub summary: &'static str,
-    /// What a reader of the docs should know besides.
+    /// More information for the docs; empty if there is none.
     pub about: &'static str,
     /// Who may use it.
     pub access: Access,
     /// Keys of the query; others are refused.
     pub query: &'static [QueryKey],
-    /// What the request carries.
+    /// The body of the request.
     pub request: RequestShape,
     /// The status of success.
     pub status: u16,
-    /// Another one with the same answer.
+    /// Another status of success with the same response.
     pub also: Option<u16>,
-    /// What the answer carries then.
+    /// The body of a successful response.
     pub answer: BodyShape,
-    /// What answering touches.
+    /// What answering a request touches.
     pub effect: Effect,
-    /// Where it exists.
+    /// The entities that have the route.
     pub exists: Exists,
 }
 
@@ -225,7 +225,7 @@ impl Route {
         Route { exists, ..self }
     }
 
-    /// The names of the path's parameters, in their order.
+    /// Returns the names of the path parameters, in order.
     pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
         segments(self.path).filter_map(|segment| match segment {
             Segment::Literal(_) => None,
@@ -233,17 +233,17 @@ impl Route {
         })
     }
 
-    /// Whether the path leads to the rows of an entity.
+    /// Returns whether the path leads to the rows of an entity.
     pub fn is_of_entity(&self) -> bool {
         matches!(self.operation, Operation::Platform(_)) && self.path.starts_with(ENTITY_ROWS)
     }
 
-    /// The path below the rows of an entity, such as `/{id}/history`; none for another path.
+    /// Returns the path below the rows of an entity, such as `/{id}/history`; `None` for other paths.
     pub fn below_entity(&self) -> Option<&'static str> {
         self.path.strip_prefix(ENTITY_ROWS).filter(|_| self.is_of_entity())
     }
 
-    /// The platform's own operation; none where the dev host answers.
+    /// Returns the platform's operation; `None` if the dev host answers.
     pub fn platform_operation(&self) -> Option<PlatformOperation> {
         match self.operation {
             Operation::Platform(operation) => Some(operation),
@@ -252,7 +252,7 @@ impl Route {
     }
 }
 
-/// Where the rows of entities are.
+/// The path of an entity's rows.
 pub(super) const ENTITY_ROWS: &str = "/api/v1/plugins/{plugin}/{entity}";
 
 /// A part of a path between two slashes.

@@ -18,14 +18,14 @@ macro_rules! operations {
         pub enum $name { $($variant,)* }
 
         impl $name {
-            /// All of them.
+            /// All operations, in the order of their declaration.
             pub const ALL: &[$name] = &[$($name::$variant,)*];
         }
     };
 }
 
 operations! {
-    /// What the platform answers.
+    /// The operations that the platform answers.
     PlatformOperation:
     Health Openapi
     ListPlugins UploadPackage ShowPlugin ShowReceipt InstallPlugin EnablePlugin DisablePlugin UninstallPlugin
@@ -42,18 +42,18 @@ operations! {
 }
 
 operations! {
-    /// What the dev host around the platform answers itself.
+    /// The operations that the dev host around the platform answers itself.
     HostOperation:
     Stream ListCalls ShowCall ReplayCall ListWriters MakeScenario ShowSource ListTokens ChangeUser CreateTenant RemoveTenant OpenFrame
     ListProjects BuildProject AcceptLoss ActivateGeneration SetCanary TestProject
 }
 
-/// What answers a route.
+/// The operation that answers a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
-    /// The platform.
+    /// An operation of the platform.
     Platform(PlatformOperation),
-    /// The dev host around it.
+    /// An operation of the dev host around the platform.
     DevHost(HostOperation),
 }
 
@@ -374,7 +374,7 @@ pub const ROUTES: &[Route] = &[
         .takes(RequestShape::Bytes)
         .gives(204, BodyShape::Nothing)
         .effect(Effect::Calls),
-    // What only a dev host has.
+    // Only on a dev host.
     Route::get(DevHost(H::Stream), "dev.stream", "/_dev/stream")
         .does(
             "Follow everything that happens",

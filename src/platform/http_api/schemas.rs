@@ -1,17 +1,17 @@
-//! What the named shapes look like, as JSON Schema.
+//! JSON Schemas of the named shapes.
 
 use serde_json::{Map, Value, json};
 
 /// Schemas with their names.
 type Schemas = Vec<(&'static str, Value)>;
 
-/// The schemas that [`BodyShape::Named`](super::BodyShape::Named) names, by name.
+/// Returns the schemas that [`BodyShape::Named`](super::BodyShape::Named) refers to, by name.
 pub fn schemas() -> Map<String, Value> {
     let all = [of_rows(), of_plugins(), of_people_and_nodes(), of_the_dev_host()].into_iter().flatten();
     all.map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
-/// A reference to a named schema.
+/// Returns a reference to a named schema.
 pub fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }

@@ -1,6 +1,6 @@
-//! What requests and answers carry, as names of schemas.
+//! The shapes of request and response bodies.
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestShape {
     /// Nothing.
@@ -17,7 +17,7 @@ pub enum RequestShape {
     Bytes,
 }
 
-/// What JSON looks like. The first six are an entity's own where the path names one.
+/// The shape of a body. The first six have schemas of the entity's own if the path names an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyShape {
     /// A row.
@@ -36,7 +36,7 @@ pub enum BodyShape {
     Nothing,
     /// A schema of [`schemas`](super::schemas).
     Named(&'static str),
-    /// A list of it.
+    /// A list of values of a schema of [`schemas`](super::schemas).
     ListOf(&'static str),
     /// Any JSON.
     Any,
@@ -46,12 +46,12 @@ pub enum BodyShape {
     Objects,
     /// Bytes of a media type that the answer names.
     Bytes,
-    /// Server-sent events, or a JSON document a line.
+    /// Server-sent events, or one JSON document per line.
     Stream,
 }
 
 impl BodyShape {
-    /// A word for tables.
+    /// Returns a word for the tables in the docs.
     pub(super) fn word(self) -> &'static str {
         match self {
             BodyShape::Row => "row",

@@ -51,8 +51,8 @@ pub(super) fn fitting_task(definition: &NodeKind, task: NodeTask) -> Result<Node
     }
 }
 
-/// Returns the parameters with defaults filled in, or an error with all problems. Leaves out properties that `show_when`
-/// hides. With `lenient` (a form that is being filled in), required parameters may be missing.
+/// Returns the parameters with defaults filled in, or an error with all problems. Leaves out properties that
+/// `show_when` hides. With `lenient` (a form that is being filled in), required parameters may be missing.
 pub(super) fn complete(
     definition: &NodeKind,
     given: &Map<String, Value>,

@@ -1,4 +1,4 @@
-//! `/_dev/faults`, `/_dev/clock`, `/_dev/limits`, `/_dev/quirks`: what a developer makes go wrong, and when.
+//! `/_dev/faults`, `/_dev/clock`, `/_dev/limits`, `/_dev/quirks`: faults and settings that a developer injects.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ impl DevRoutes<'_> {
     }
 }
 
-/// `{"at": "db.insert", "subject", "nth", "always", "error" | "delay" | "fuel"}`; the words are those of scenarios.
+/// Reads `{"at": "db.insert", "subject", "nth", "always", "error" | "delay" | "fuel"}`, with the words of scenarios.
 fn fault_of(body: &Map<String, Value>) -> Result<Fault, PlatformError> {
     let known = ["at", "subject", "nth", "always", "error", "delay", "fuel"];
     if let Some(key) = body.keys().find(|key| !known.contains(&key.as_str())) {
@@ -126,7 +126,7 @@ fn length(text: &str) -> Result<Duration, PlatformError> {
     length.ok_or_else(|| bad_query(format!("`{text}` is no length of time such as 30m, 6s or 250ms")))
 }
 
-/// `{"advance": "30m"}`, `{"set": "2026-12-31T23:59:00+08:00"}` or `{"reset": true}`, as milliseconds.
+/// Reads `{"advance": "30m"}`, `{"set": "2026-12-31T23:59:00+08:00"}` or `{"reset": true}`; returns milliseconds.
 fn clock_shift(body: &Map<String, Value>, now: Moment, ahead_ms: i64) -> Result<i64, PlatformError> {
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     match (text("advance"), text("set"), body.get("reset").and_then(Value::as_bool)) {
@@ -145,7 +145,7 @@ fn clock_shift(body: &Map<String, Value>, now: Moment, ahead_ms: i64) -> Result<
     }
 }
 
-/// `3d`: clocks are moved by days, which nothing else is measured in.
+/// Parses a number of days such as `3d`, a unit that only the clock accepts.
 fn days(text: &str) -> Option<Duration> {
     let days: u64 = text.strip_suffix('d')?.parse().ok()?;
     Some(Duration::from_secs(days.checked_mul(86_400)?))

@@ -1,4 +1,4 @@
-//! `/_dev/rows`, `/_dev/history`, `/_dev/sql`, `/_dev/exports`, `/_dev/invoke`: what is there, and any call.
+//! `/_dev/rows`, `/_dev/history`, `/_dev/sql`, `/_dev/exports`, `/_dev/invoke`: reads of stored data, and any call.
 
 use erp_manifest::codes::errors;
 use erp_manifest::{TenantId, table_name};
@@ -9,7 +9,7 @@ use super::super::{Answer, Request, Response};
 use super::DevRoutes;
 use crate::PlatformError;
 
-/// Rows that are shown at once.
+/// Maximum number of rows in a response.
 const MAX_ROWS: usize = 500;
 
 impl DevRoutes<'_> {
@@ -29,7 +29,7 @@ impl DevRoutes<'_> {
         Ok(Response::json(200, json!(history)))
     }
 
-    /// `{"sql", "plugin"}`.
+    /// Runs the read-only statement in `{"sql", "plugin"}`.
     pub(in crate::api) fn query_sql(&self, request: &Request) -> Answer {
         let body = request.object()?;
         let text = |key: &str| body.get(key).and_then(Value::as_str);
@@ -43,12 +43,12 @@ impl DevRoutes<'_> {
         Ok(Response::json(200, json!(loaded.exported_functions())))
     }
 
-    /// Rows of all tenants, or of one, deleted ones too, the newest first.
+    /// Returns rows of all tenants or of `?tenant=`, newest first; with `?deleted=true`, also deleted rows.
     pub(in crate::api) fn inspect_rows(&self, request: &Request, plugin: &str, entity: &str) -> Answer {
         let manifest = std::sync::Arc::clone(&self.platform.installed(plugin)?.manifest);
         let entity = manifest.entity(entity).ok_or_else(|| request.no_route())?;
         let table = table_name(&manifest.metadata.id, &entity.name);
-        // Names come from the manifest and the directory alone.
+        // The names are safe in SQL: the rules for names in manifests and for `TenantId` allow no quotes.
         let tenant = tenant_of(request)?.map(|tenant| format!("tenant_id = '{tenant}'"));
         let live = (request.query("deleted") != Some("true")).then(|| "deleted_at is null".to_owned());
         let conditions: Vec<String> = tenant.into_iter().chain(live).collect();
@@ -69,7 +69,7 @@ impl DevRoutes<'_> {
         Ok(Response::json(200, shown.collect()))
     }
 
-    /// `{"plugin", "call": "<WAVE>"}` or `{"plugin", "function", "arguments"}`, for the user who asks.
+    /// Calls `{"plugin", "call": "<WAVE>"}` or `{"plugin", "function", "arguments"}` for the user of the request.
     pub(in crate::api) fn invoke_any(&mut self, request: &Request) -> Answer {
         let body = request.object()?;
         let own = request.user()?.clone();

@@ -1,4 +1,4 @@
-//! `/_dev`: what only a dev host has.
+//! `/_dev`: routes that only a dev host has.
 
 mod inject;
 mod look;
@@ -13,7 +13,7 @@ use super::rows::bad_query;
 use super::{Answer, Request, Response};
 use crate::{Origin, Platform, PlatformError};
 
-/// Events of the platform's own modules.
+/// Returns the events of the platform's base modules, each with an example payload.
 pub(super) fn base_events() -> Response {
     let event = |(name, payload): &(&str, &str)| {
         let payload: Value = serde_json::from_str(payload).unwrap_or_default();
@@ -22,7 +22,7 @@ pub(super) fn base_events() -> Response {
     Response::json(200, BASE_EVENTS.iter().map(event).collect())
 }
 
-/// Routes that only a dev host has.
+/// The routes that only a dev host has.
 #[derive(Debug)]
 pub(crate) struct DevRoutes<'p> {
     pub(crate) platform: &'p mut Platform,
@@ -62,7 +62,7 @@ impl DevRoutes<'_> {
         Ok(self.delivered_since(before))
     }
 
-    /// `{"type", "payload", "tenant"}`.
+    /// Publishes `{"type", "payload", "tenant"}`. Without a subscriber, the body must have `"heard": 0`.
     pub(super) fn send_event(&mut self, request: &Request) -> Answer {
         let body = request.object()?;
         let event_type = body
@@ -104,7 +104,7 @@ impl DevRoutes<'_> {
         Ok(self.delivered_since(before))
     }
 
-    /// The calls that came of an event.
+    /// Returns the calls since the first `before` calls of the activity: those that an event caused.
     fn delivered_since(&self, before: usize) -> Response {
         let calls = self.platform.activity.calls.iter().skip(before);
         let calls: Vec<Value> = calls
