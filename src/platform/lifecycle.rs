@@ -65,7 +65,7 @@ impl Lifecycle<'_> {
     /// Starts a plugin, and installs it before if needed. Calls its `init`, and its tenant hook for each new tenant.
     ///
     /// # Errors
-    /// [`PlatformError`]; the plugin is then in the state `error`, with the reason.
+    /// [`PlatformError`]. If loading or starting failed, the plugin is in the state `error`, with the reason.
     pub fn enable(&mut self, id: &str) -> Result<(), PlatformError> {
         if self.platform.installed(id)?.status == PluginStatus::Uploaded {
             self.install(id)?;
