@@ -1,4 +1,4 @@
-//! The calls of late with all that is known of them, and which of them wrote which version of a row.
+//! Recent calls and requests with their details, and which of them wrote which version of a row.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use super::journal::Journal;
 
-/// Calls and writing requests that are kept in short.
+/// The most calls and requests that are kept in short form.
 const KEPT: usize = 1_000;
-/// Bytes of what is kept of them besides: the oldest goes first, and then only the short form is left.
+/// The most bytes of their details. The oldest detail is dropped first; then only the short form remains.
 const KEPT_BYTES: usize = 6 << 20;
-/// Changes of rows that are kept of each; an import may have thousands.
+/// The most row changes that are kept of each; an import may have thousands.
 const KEPT_CHANGES: usize = 200;
-/// Versions of rows whose writers are known.
+/// The most row versions whose writers are kept.
 const KEPT_VERSIONS: usize = 10_000;
 
-/// A request of a user that did something.
+/// An answered request, as the call book notes it.
 #[derive(Debug, Clone)]
 pub(super) struct PendingRequest {
     pub(super) method: String,
@@ -32,11 +32,11 @@ pub(super) struct PendingRequest {
     pub(super) tenant: Option<String>,
     pub(super) user: Option<String>,
     pub(super) microseconds: u64,
-    /// What was refused, in words.
+    /// The JSON body of an error response; none for a success.
     pub(super) error: Option<Value>,
 }
 
-/// Something that happened.
+/// A kept call or request.
 #[derive(Debug)]
 struct BookEntry {
     id: u64,
@@ -44,11 +44,11 @@ struct BookEntry {
     detail: Option<Detail>,
 }
 
-/// All that is known of it, as JSON: text takes a tenth of the memory that values take.
+/// The details of a call as JSON text, which takes a tenth of the memory of values.
 #[derive(Debug)]
 struct Detail {
     shown: Box<str>,
-    /// A [`RecordedCall`].
+    /// A [`RecordedCall`]; none for a request, and for a call that was not recorded.
     recorded: Option<Box<str>>,
 }
 
@@ -58,21 +58,21 @@ impl Detail {
     }
 }
 
-/// The calls of late.
+/// The recent calls and requests.
 #[derive(Debug, Default)]
 pub(super) struct CallBook {
     calls: VecDeque<BookEntry>,
     last: u64,
-    /// The first call that may still have its detail, and the bytes of all of them.
+    /// The first call that may still have its detail, and the bytes of all details.
     first_detail: u64,
     detail_bytes: usize,
-    /// Who wrote a version of a row: entity, row, version.
+    /// The call that wrote a version of a row, by entity, row and version.
     writers: BTreeMap<(String, String, u32), u64>,
     order: VecDeque<(String, String, u32)>,
 }
 
 impl CallBook {
-    /// Keeps what a request, or what happened without one, brought about, and tells of it.
+    /// Keeps what a request did, or what happened without one, and appends it to the journal.
     pub(super) fn note(
         &mut self,
         journal: &Journal,
@@ -91,7 +91,7 @@ impl CallBook {
         };
         let own: Vec<Arc<RowChange>> = changes.into_iter().filter(|change| !is_calls(change)).collect();
         if let Some(asked) = asked {
-            // What only read, and was answered, is nothing that anybody looks for.
+            // A successful request that only read and called no plugin is not kept.
             let matters = !asked.only_reads || asked.status >= 400 || !calls.is_empty();
             if matters {
                 self.keep_request(journal, &asked, &own);
@@ -199,7 +199,7 @@ impl CallBook {
             self.detail_bytes -= oldest.map_or(0, |detail| detail.bytes());
         }
         self.calls.push_back(BookEntry { id, summary, detail: Some(detail) });
-        // The newest stays whatever it takes: somebody is about to look at it.
+        // The newest detail stays however large it is: the user is about to look at it.
         while self.detail_bytes > KEPT_BYTES && self.first_detail < id {
             let freed = self.kept_mut(self.first_detail).and_then(|kept| kept.detail.take());
             self.detail_bytes -= freed.map_or(0, |detail| detail.bytes());
@@ -207,7 +207,7 @@ impl CallBook {
         }
     }
 
-    /// Where a call stands: their numbers have no gaps.
+    /// The position of a call in the list: the numbers have no gaps.
     fn place(&self, id: u64) -> Option<usize> {
         usize::try_from(id.checked_sub(self.calls.front()?.id)?).ok()
     }
@@ -226,12 +226,12 @@ impl CallBook {
         self.last
     }
 
-    /// The calls, the newest first, in short.
+    /// The wanted calls in short form, newest first, at most `most`.
     pub(super) fn list(&self, wanted: impl Fn(&Value) -> bool, most: usize) -> Vec<Value> {
         self.calls.iter().rev().map(|kept| &kept.summary).filter(|shown| wanted(shown)).take(most).cloned().collect()
     }
 
-    /// A call with all that is known of it; of one whose detail went, what it was in short, with `"is_short": true`.
+    /// A call with its details. If they were dropped, the short form, with `"is_short": true`.
     pub(super) fn get(&self, id: u64) -> Option<Value> {
         let kept = self.kept(id)?;
         if let Some(detail) = &kept.detail {
@@ -245,26 +245,26 @@ impl CallBook {
         Some(short)
     }
 
-    /// A call as it can be replayed.
+    /// The recording of a call, to be replayed; none if it was not recorded or was dropped.
     pub(super) fn recorded(&self, id: u64) -> Option<RecordedCall> {
         let recorded = self.kept(id)?.detail.as_ref()?.recorded.as_ref()?;
         serde_json::from_str(recorded).ok()
     }
 
-    /// The calls of a request, as they can be replayed.
+    /// The recordings of the calls of a request.
     pub(super) fn recorded_of_request(&self, request_id: &str) -> Vec<RecordedCall> {
         let of = self.calls.iter().filter(|kept| kept.summary["request_id"] == request_id);
         of.filter_map(|kept| self.recorded(kept.id)).collect()
     }
 
-    /// Who wrote the versions of a row, as far as that is still known: version → call.
+    /// The calls that wrote the versions of a row, as far as they are kept: version → call.
     pub(super) fn writers(&self, entity: &str, row: &str) -> BTreeMap<u32, u64> {
         let key = |version| (entity.to_owned(), row.to_owned(), version);
         self.writers.range(key(0)..=key(u32::MAX)).map(|((_, _, version), call)| (*version, *call)).collect()
     }
 }
 
-/// What a list shows of a call.
+/// The short form of a call, as lists show it.
 fn summary(shown: &Value) -> Value {
     let keys = [
         "id",
@@ -294,11 +294,11 @@ fn summary(shown: &Value) -> Value {
     Value::Object(short)
 }
 
-/// Bytes of a text in a short form, and of an error with all that it says.
+/// The most bytes of a text in a short form, and of an error that is kept complete.
 const SHORT_TEXT: usize = 400;
 const SHORT_ERROR: u64 = 2_000;
 
-/// A value that a short form keeps.
+/// A value as a short form keeps it.
 fn in_short(value: &Value) -> Value {
     match value {
         Value::String(text) => {

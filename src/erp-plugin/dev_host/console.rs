@@ -1,4 +1,4 @@
-//! The console's files, as they lie in the binary: nothing is fetched from anywhere else.
+//! The console's files, which are embedded in the binary: nothing is fetched from elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,19 +17,19 @@ use super::http::text;
 use super::routes;
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/src/erp-plugin/dev_host/console");
-/// Files that are smaller are sent as they are.
+/// Size in bytes up to which a file is sent uncompressed.
 const WORTH_PACKING: usize = 512;
 
 /// A file of the console.
 struct Asset {
     kind: &'static str,
     plain: Bytes,
-    /// The same as gzip; none where that is not smaller.
+    /// The content as gzip; none if the file is too small, or if gzip does not make it smaller.
     packed: Option<Bytes>,
     etag: String,
 }
 
-/// The files by their paths, packed once.
+/// The files by their paths, compressed once.
 static ASSETS: LazyLock<BTreeMap<String, Asset>> = LazyLock::new(|| {
     let mut assets = BTreeMap::new();
     let mut folders = vec![&FILES];
@@ -49,12 +49,12 @@ static ASSETS: LazyLock<BTreeMap<String, Asset>> = LazyLock::new(|| {
     assets
 });
 
-/// Packs the files before anybody asks for them.
+/// Compresses the files before the first request.
 pub(super) fn prepare() {
     LazyLock::force(&ASSETS);
 }
 
-/// The file of a path, where it is one of the console's. `/` is the console itself.
+/// The response with the console's file at a path; none for any other path. `/` is the console itself.
 pub(super) fn asset(method: &str, path: &str, headers: &HeaderMap) -> Option<HttpResponse> {
     let name = match path {
         "/" => "index.html",
@@ -74,7 +74,7 @@ pub(super) fn asset(method: &str, path: &str, headers: &HeaderMap) -> Option<Htt
         routes::bytes(200, asset.kind, packed.unwrap_or(&asset.plain).clone())
     };
     let headers = response.headers_mut();
-    // Asked for each time, so that another version of the binary shows its own console.
+    // Browsers revalidate each time, so that another version of the binary shows its own console.
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache"));
     headers.insert(header::VARY, header::HeaderValue::from_static("accept-encoding"));
     if let Ok(etag) = header::HeaderValue::from_str(&asset.etag) {

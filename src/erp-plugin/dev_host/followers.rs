@@ -1,4 +1,4 @@
-//! The thread that follows projects: it looks at their files, has them built, and brings what holds into place.
+//! The thread that follows projects: it watches their files, has them built, and puts valid versions in place.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -18,54 +18,54 @@ use super::workshop::{Built, FittingComponent, FollowedPlace, Trouble, TroubleSt
 use crate::build::Cancel;
 use crate::project::{Concern, FolderWatch};
 
-/// How often files are looked at.
+/// How often files are checked for changes.
 const PAUSE: Duration = Duration::from_millis(15);
-/// How long nothing must be edited until what serves is compiled once more, and better.
+/// How long code that was compiled fast serves before it is compiled again, optimized. A running build delays that.
 const IDLE: Duration = Duration::from_secs(1);
-/// How long a build that has ended waits for files that are being written.
+/// How long a finished build waits for files that are still being written.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What follows the projects.
+/// The followers of all projects.
 #[derive(Debug)]
 pub(super) struct Followers {
     projects: Arc<Projects>,
     list: Vec<Follower>,
-    /// Hears when a build has ended.
+    /// Receives a message when a build has ended.
     woken: Receiver<()>,
-    /// Keeps that open.
+    /// Keeps the channel open.
     _wake: Sender<()>,
 }
 
-/// What follows one project.
+/// The follower of one project.
 #[derive(Debug)]
 struct Follower {
     index: usize,
     place: FollowedPlace,
     watch: FolderWatch,
     build: Option<Build>,
-    /// Tells that a build has ended.
+    /// Signals that a build has ended.
     wake: Sender<()>,
-    /// Held while a build runs: one that was given up ends before the next one writes its first file.
+    /// Held while a build runs, so that a cancelled build ends before the next one writes its first file.
     turn: Arc<Mutex<()>>,
-    /// False for a plugin without code; what cannot be read is built, and the build says why it cannot.
+    /// False for a plugin without code. True for an unreadable manifest: the build then reports why.
     has_code: bool,
-    /// When the change was seen that is being worked on.
+    /// When the change that is being worked on was seen.
     since: Instant,
-    /// What serves and was compiled fast: since when, and the component.
+    /// The serving code if it was compiled fast: since when, the code and the component.
     fast: Option<(Instant, LoadedPlugin, Vec<u8>)>,
 }
 
-/// A build that runs.
+/// A running build.
 #[derive(Debug)]
 struct Build {
     done: Receiver<Result<Built, Trouble>>,
     started: Instant,
-    /// What came of it, and when.
+    /// When it ended, and its result.
     ended: Option<(Instant, Result<Built, Trouble>)>,
 }
 
 impl Followers {
-    /// Brings every project to where its folder is, for the first time.
+    /// Reads every project for the first time, and starts what its folder holds.
     pub(super) fn begin(shared: &Shared, projects: &Arc<Projects>) -> Followers {
         let mut list = Vec::new();
         let (wake, woken) = channel();
@@ -88,7 +88,7 @@ impl Followers {
         Followers { projects: Arc::clone(projects), list, woken, _wake: wake }
     }
 
-    /// Follows until the host stops.
+    /// Follows the projects until the host stops.
     pub(super) fn follow(mut self, shared: &Weak<Shared>) {
         loop {
             let _ = self.woken.recv_timeout(PAUSE);
@@ -97,7 +97,7 @@ impl Followers {
             let mut has_started = false;
             for follower in &mut self.list {
                 let before = projects.live(follower.index);
-                // A bug that one change meets must not end the following of all others.
+                // A bug that one change triggers must not stop the followers of the other projects.
                 if catch_unwind(AssertUnwindSafe(|| follower.step(&shared, projects))).is_err() {
                     let summary = "erp-plugin failed on this change, which is a bug; save again".to_owned();
                     let trouble = Trouble { stage: TroubleStage::Component, text: summary.clone(), summary };
@@ -106,7 +106,7 @@ impl Followers {
                 has_started |= projects.live(follower.index) != before;
             }
             if has_started {
-                // Those that waited for another plugin may start now.
+                // Projects that waited for another plugin may start now.
                 for follower in self.list.iter_mut().filter(|follower| projects.waits_for_others(follower.index)) {
                     follower.refresh(&shared, projects, GenerationCause::Start, None);
                 }
@@ -116,7 +116,7 @@ impl Followers {
 }
 
 impl Follower {
-    /// Looks at the project once.
+    /// Checks the project for changes once, and acts on them.
     fn step(&mut self, shared: &Arc<Shared>, projects: &Arc<Projects>) {
         let concerns = self.watch.look_early(Instant::now());
         if !concerns.is_empty() {
@@ -125,7 +125,7 @@ impl Follower {
         if concerns.contains(&Concern::Manifest) {
             self.refresh(shared, projects, GenerationCause::Manifest, None);
         }
-        // A build writes these files itself.
+        // A build writes lock files itself.
         let locked_anew = concerns.contains(&Concern::Lock) && self.build.is_none();
         let is_wanted = projects.take_wanted(self.index);
         if (is_wanted || locked_anew || concerns.contains(&Concern::Source)) && self.has_code {
@@ -142,8 +142,8 @@ impl Follower {
         }
     }
 
-    /// Reads, checks and puts in place what the folder holds, or what was just built; starts a build where that is not
-    /// enough.
+    /// Reads and checks the project, and puts the folder's component in place, or `new`, which was just built. Starts a
+    /// build if there is no component of the present sources.
     fn refresh(&mut self, shared: &Shared, projects: &Projects, why: GenerationCause, new: Option<Vec<u8>>) {
         let (index, workshop) = (self.index, &projects.workshop);
         projects.enter(shared, index, ProjectStage::Checking);
@@ -158,7 +158,7 @@ impl Follower {
         let is_new = new.is_some();
         let component = match new.map_or_else(|| workshop.component(&read), |new| Ok(Some(new))) {
             Ok(Some(component)) => component,
-            // What is old may well not fit: the build will say.
+            // An old component may not fit; the build will report it.
             Ok(None) | Err(_) if needs_build => return self.start_build(shared, projects),
             Ok(None) => {
                 let summary = "there is no component; save again, or run `erp-plugin build`".to_owned();
@@ -174,7 +174,8 @@ impl Follower {
             None
         } else {
             let platforms = shared.platform().runtime();
-            // What was just built is compiled fast at first; all else was compiled before, and lies in the cache.
+            // A component that was just built is compiled fast at first. Any other was compiled before, and is in the
+            // cache.
             let runtime = if is_new { &projects.edits } else { &*platforms };
             match workshop.fit(&read, &component, runtime) {
                 Ok(fitting) => Some(fitting),
@@ -182,7 +183,7 @@ impl Follower {
                 Err(trouble) => return projects.fail(shared, index, trouble),
             }
         };
-        // It fits, whether or not it starts: the next start and the other commands find it.
+        // It fits, so it is kept for the next start and for other commands, whether or not it starts.
         if is_new && let Err(trouble) = workshop.keep(&read, &component) {
             return projects.fail(shared, index, trouble);
         }
@@ -213,7 +214,7 @@ impl Follower {
         std::thread::spawn(move || {
             let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
             if !cancel.is_cancelled() {
-                // Nobody waits any more where the host stops, or where the source changed again.
+                // The receiver is gone if the host stops, or if the source changed again.
                 let _ = tell.send(workshop.build(&place, &cancel));
                 let _ = wake.send(());
             }
@@ -235,7 +236,7 @@ impl Follower {
             };
             build.ended = Some((Instant::now(), done));
         }
-        // What is being written would be read half, and what was built from half of it says nothing.
+        // A file that is being written would be read half, and a build from half a file proves nothing.
         let has_waited = build.ended.as_ref().is_some_and(|(at, _)| at.elapsed() > PATIENCE);
         if !self.watch.is_settled() && !has_waited {
             return;
@@ -260,11 +261,12 @@ impl Follower {
     }
 }
 
-/// Compiles what serves once more, as every other command does and where they find it, and lets that serve.
+/// Compiles the serving component again, as every other command does, into the cache that they share, and serves the
+/// result.
 fn compile_well(shared: &Arc<Shared>, projects: &Arc<Projects>, fast: LoadedPlugin, component: Vec<u8>) {
     let (runtime, shared, projects) = (shared.platform().runtime(), Arc::downgrade(shared), Arc::downgrade(projects));
     std::thread::spawn(move || {
-        // What could be compiled a moment ago can be again; otherwise what serves goes on.
+        // It compiled a moment ago, so this succeeds as a rule; otherwise the fast code keeps serving.
         let Ok(well) = runtime.load(&component, Arc::clone(fast.manifest())) else { return };
         if let (Some(shared), Some(projects)) = (shared.upgrade(), projects.upgrade()) {
             projects.exchange(&shared, &well);

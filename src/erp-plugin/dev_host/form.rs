@@ -1,5 +1,5 @@
-//! Uploads as forms: a package, or a component, its manifest and the files that it names in parts, as the platform's own
-//! script sends them.
+//! Uploads as multipart forms, as the platform's own script sends them: a package, or a component, its manifest and the
+//! files that the manifest names.
 
 use std::convert::Infallible;
 
@@ -9,18 +9,18 @@ use erp_platform::{PlatformError, package_of_parts};
 use futures_util::stream;
 use multer::Multipart;
 
-/// Whether a body is a form; its boundary then.
+/// The boundary of a multipart form; none for another content type, or without a boundary.
 pub(super) fn boundary(content_type: Option<&str>) -> Option<String> {
     multer::parse_boundary(content_type?).ok()
 }
 
-/// Whether a body says that it is a form.
+/// Whether the content type is that of a multipart form, with or without a boundary.
 pub(super) fn is_form(content_type: Option<&str>) -> bool {
     content_type.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
 }
 
-/// The package that a form holds: the part `package`, or one that is made of `wasm`, `manifest`, and parts with the paths
-/// of files.
+/// Returns the package of a form: the part `package`, or one built from `wasm` (or `component`), `manifest` and parts
+/// named by the paths of files.
 pub(super) async fn package(boundary: String, body: Vec<u8>) -> Result<Vec<u8>, PlatformError> {
     let bad = |message: String| PlatformError::new(errors::HTTP_BAD_FORM, message);
     let body = stream::once(async { Ok::<_, Infallible>(Bytes::from(body)) });

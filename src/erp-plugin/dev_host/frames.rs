@@ -1,11 +1,11 @@
-//! Pages of plugins in frames: an address that a frame can open without a token, for a while.
+//! Pages of plugins in frames: addresses that a frame can open without a token, until newer ones replace them.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use erp_manifest::digest::hex;
 
-/// Addresses that are good at the same time; the oldest one goes.
+/// The most addresses that are valid at the same time; a new one replaces the oldest.
 const KEPT: usize = 64;
 
 /// The plugins whose files frames may open, by addresses that cannot be guessed.
@@ -13,7 +13,7 @@ const KEPT: usize = 64;
 pub(super) struct FrameTickets(Mutex<VecDeque<(String, String)>>);
 
 impl FrameTickets {
-    /// A new address for the files of a plugin; none where the system gives no random bytes.
+    /// Creates an address for the files of a plugin; none if the system gives no random bytes.
     pub(super) fn open(&self, plugin: &str) -> Option<String> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).ok()?;

@@ -1,7 +1,7 @@
-//! The platform of a dev host, what its lanes know of it, and the gates that whoever changes plugins closes.
+//! The platform of a dev host, the snapshot that its lanes work with, and the gates that a change of plugins closes.
 //!
-//! The order of locks, the first one first: `calls_gate`, `rows_gate`, the platform, the snapshot. Nothing else is locked
-//! while one of them is waited for.
+//! Locks are taken in this order: `calls_gate`, `rows_gate`, the platform, the snapshot. The only other lock that a
+//! thread holds while it waits for one of them is `Projects::swapping`, which is taken first.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
@@ -11,20 +11,22 @@ use erp_platform::{PackageCompiler, Platform, Snapshot};
 use erp_runtime::lock;
 use erp_storage::StoreError;
 
-/// How long somebody waits for whoever writes; then other requests wait too.
+/// How long a request waits for a writer. A closing gate lets other requests pass for as long; after that they wait
+/// too.
 pub(super) const WRITERS_WAIT: Duration = Duration::from_secs(2);
 
 /// The platform and its gates.
 #[derive(Debug)]
 pub(super) struct HostedPlatform {
     platform: Mutex<Platform>,
-    /// What the platform knows, as the lanes work with it.
+    /// The state of the platform that the lanes work with.
     snapshot: RwLock<Arc<Snapshot>>,
-    /// What further lanes are made from, without the platform's lock; none where the database takes one connection alone.
+    /// The lane that further lanes are made from, without the platform's lock. None if the database takes only one
+    /// connection.
     pub(super) first_lane: Option<Mutex<Platform>>,
-    /// Taken by calls of plugins while they run.
+    /// Held for reading by plugin calls while they run.
     pub(super) calls_gate: RwLock<()>,
-    /// Taken by requests that write rows.
+    /// Held for reading by requests that write rows.
     pub(super) rows_gate: RwLock<()>,
     pub(super) compiler: PackageCompiler,
 }
@@ -41,12 +43,12 @@ impl HostedPlatform {
         })
     }
 
-    /// The platform itself. What changes of it is known to the lanes as soon as it is given back.
+    /// Locks the platform. Dropping the guard publishes a new snapshot to the lanes.
     pub(super) fn platform(&self) -> FirstPlatform<'_> {
         FirstPlatform { platform: lock(&self.platform), hosted: self }
     }
 
-    /// Whether there are lanes beside the platform.
+    /// Whether lanes exist beside the platform.
     pub(super) fn has_lanes(&self) -> bool {
         self.first_lane.is_some()
     }
@@ -55,16 +57,16 @@ impl HostedPlatform {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Works with the platform while no plugin is called and no row written: to change plugins. Nothing where others are
-    /// at work until then.
+    /// Runs `work` while no plugin is called and no row is written, to change plugins. None if the gates could not be
+    /// closed in time.
     pub(super) fn exclusively<T>(&self, until: Instant, work: impl FnOnce(&mut Platform) -> T) -> Option<T> {
         let _calls = closed(&self.calls_gate, until)?;
         let _rows = closed(&self.rows_gate, until)?;
         Some(work(&mut self.platform()))
     }
 
-    /// Closes both gates, however long that takes. Other requests pass for a time; after it they wait too, or an edit
-    /// would never be served.
+    /// Closes both gates, however long that takes. Other requests pass for `WRITERS_WAIT`; then they wait too, since an
+    /// edit would otherwise never be served.
     pub(super) fn close_gates(&self) -> (RwLockWriteGuard<'_, ()>, RwLockWriteGuard<'_, ()>) {
         let until = Instant::now() + WRITERS_WAIT;
         let calls = closed(&self.calls_gate, until);
@@ -75,7 +77,7 @@ impl HostedPlatform {
     }
 }
 
-/// The platform itself, until it is given back.
+/// A guard of the platform. Dropping it publishes a new snapshot.
 pub(super) struct FirstPlatform<'s> {
     platform: MutexGuard<'s, Platform>,
     hosted: &'s HostedPlatform,
@@ -102,7 +104,8 @@ impl Drop for FirstPlatform<'_> {
     }
 }
 
-/// Closes a gate, as soon as no one is inside. Until then others may still enter. None if that does not happen in time.
+/// Closes a gate as soon as no thread is inside; until then others may still enter. None if that does not happen in
+/// time.
 fn closed(gate: &RwLock<()>, until: Instant) -> Option<RwLockWriteGuard<'_, ()>> {
     loop {
         match gate.try_write() {

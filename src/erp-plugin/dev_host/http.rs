@@ -1,4 +1,4 @@
-//! Requests as they come from sockets: whose they are, where they go, and how they are answered.
+//! HTTP requests: who sends them, which queue they go to, and how they are answered.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -23,9 +23,9 @@ use super::request_body::read_body;
 use super::shared::{MAX_ANSWERS, Shared};
 use super::{console, form, routes, stream};
 
-/// An answer of no more bytes is sent without asking for room.
+/// Size in bytes up to which a response is sent without reserving room.
 const SMALL_ANSWER: usize = 64 << 10;
-/// What pages of the console may do: nothing that does not come from this host.
+/// The default content security policy: pages load resources from this host only.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-src 'self'; \
                       object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -41,13 +41,13 @@ pub(super) async fn answer(host: AnsweringHost, request: HttpRequest) -> HttpRes
         return asset;
     }
     if method == "GET" && parts.uri.path() == "/health" {
-        // Whether the host runs: no thread of the platform is asked for it.
+        // Answered from the snapshot, without a thread of the platform.
         return http_response(Platform::health_of_host(&shared.hosted.snapshot().plugins_in_error()));
     }
     if parts.uri.path().starts_with("/_frame/") {
         let (shared, method, path) =
             (Arc::clone(&shared), method.to_owned(), Request::new(method, parts.uri.path()).path);
-        // It waits for the platform, which may be busy; the threads that serve sockets must not.
+        // It waits for the platform, which may be busy; threads that serve sockets must not wait.
         let framed = tokio::task::spawn_blocking(move || routes::frame(&shared, &method, &path)).await;
         return framed.unwrap_or_else(|_| routes::bytes(500, "text/plain; charset=utf-8", "the dev host failed"));
     }
@@ -64,7 +64,7 @@ pub(super) async fn answer(host: AnsweringHost, request: HttpRequest) -> HttpRes
     request.has_token = token.is_some();
     request.identity =
         token.and_then(|token| shared.directory.read().unwrap_or_else(PoisonError::into_inner).user(&token).cloned());
-    // Nothing is read of who is not known: they hear so, whatever they send.
+    // The body of a request without a known user is never read.
     let mut held = Vec::new();
     match request.user() {
         Ok(_) => match read_body(&shared, &parts.headers, body, &request, &mut held).await {
@@ -83,7 +83,7 @@ pub(super) async fn answer(host: AnsweringHost, request: HttpRequest) -> HttpRes
     }
     let name = request.request_id.clone();
     let room = Arc::clone(&shared.traffic.answers);
-    // What the host itself answers waits for compilers and tests, and must not hold up what the platform answers.
+    // The host's own routes wait for compilers and tests, and must not hold up those of the platform.
     let response = if route.is_some_and(|route| matches!(route.operation, Operation::DevHost(_))) {
         let answered = tokio::task::spawn_blocking(move || {
             let response = routes::answer(&host, &request);
@@ -92,7 +92,7 @@ pub(super) async fn answer(host: AnsweringHost, request: HttpRequest) -> HttpRes
         });
         answered.await.ok()
     } else {
-        // What is not known is refused as quickly as what is read.
+        // An unknown route is refused as quickly as a read is answered.
         let effect = route.map_or(Effect::Reads, |route| route.effect);
         queued(&shared, request, effect, started, held).await
     };
@@ -104,13 +104,13 @@ pub(super) async fn answer(host: AnsweringHost, request: HttpRequest) -> HttpRes
     answer
 }
 
-/// The body as the platform takes it: what an upload sends as a form becomes the package that it stands for.
+/// The body as the platform takes it: the form of an upload becomes a package.
 async fn form_body(request: &mut Request, body: Vec<u8>) -> Result<Vec<u8>, PlatformError> {
     let upload = Operation::Platform(PlatformOperation::UploadPackage);
     let is_upload = find(&request.method, &request.path).is_some_and(|found| found.route.operation == upload);
     match form::boundary(request.content_type.as_deref()).filter(|_| is_upload) {
         Some(boundary) => {
-            // It is of the form, and not of what is made of it.
+            // The digest is that of the form, not of the package made from it.
             request.content_digest = None;
             form::package(boundary, body).await
         }
@@ -121,12 +121,12 @@ async fn form_body(request: &mut Request, body: Vec<u8>) -> Result<Vec<u8>, Plat
     }
 }
 
-/// Whether there is nothing at a path for someone without a token.
+/// Whether every route under a path needs a token.
 fn needs_token(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/_dev/")
 }
 
-/// Says that the client has left, as soon as its request is not waited for any more.
+/// Sets the interrupt of a request when its future is dropped, as when the client disconnects.
 struct LeaveSignal(Interrupt);
 
 impl Drop for LeaveSignal {
@@ -135,7 +135,7 @@ impl Drop for LeaveSignal {
     }
 }
 
-/// The answer of whoever takes the request.
+/// Queues a request and waits for its response; none if a bug lost it.
 async fn queued(
     shared: &Arc<Shared>,
     request: Request,
@@ -143,7 +143,7 @@ async fn queued(
     started: Instant,
     mut held: Vec<OwnedSemaphorePermit>,
 ) -> Option<Response> {
-    // A flood of requests waits here, where it costs little.
+    // Excess requests wait here, where they cost little.
     held.push(Arc::clone(&shared.traffic.places).acquire_owned().await.ok()?);
     let (tell, told) = oneshot::channel();
     let interrupt = shared.ending.within();
@@ -162,24 +162,23 @@ async fn queued(
     told.await.ok()
 }
 
-/// The name that the client gave its request, or a new one.
+/// The valid request id that the client sent, or a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let given = text(headers, "x-request-id").filter(|id| {
         (8..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     });
     given.unwrap_or_else(|| {
         let mut random = [0; 16];
-        // Without randomness the ids are alike, which only the canary notices.
+        // Without random bytes all ids are equal: a canary share and a filter by request id do not work then.
         let _ = getrandom::fill(&mut random);
         uuid::Builder::from_random_bytes(random).into_uuid().to_string()
     })
 }
 
-/// A page of another site that a browser shows must not reach the dev host, also not by a name that
-/// resolves to this machine.
+/// Refuses requests that a browser sends for pages of other sites, also by a name that resolves to this machine.
 fn refuse_strangers(headers: &HeaderMap, port: u16) -> Option<Response> {
     let ours = |host: &str| [format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host);
-    // One of each, in letters that can be read: whatever else it is, no browser sends it for us.
+    // One value of each header, in readable text: a browser sends nothing else for our own pages.
     let only = |name| {
         let mut values = headers.get_all(name).iter();
         let first = values.next().map(|value| value.to_str().unwrap_or_default());
@@ -198,14 +197,14 @@ pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// The HTTP response of an answer, without regard to others that are being sent.
+/// The HTTP response, not counted against the room for large responses.
 pub(super) fn http_response(response: Response) -> HttpResponse {
     let (head, bytes) = serialized(response);
     HttpResponse::from_parts(head, HttpBody::from(bytes))
 }
 
-/// The same, where the bytes of all answers that are being sent have room for it: it takes its place there until the last
-/// byte has left. It does not wait for room, since it is in memory already.
+/// The HTTP response, if its bytes have room among those that are being sent; otherwise `HTTP_BUSY`. It keeps its room
+/// until the last byte has left. It does not wait for room, since it is in memory already.
 fn bounded_response(room: &Arc<Semaphore>, response: Response) -> HttpResponse {
     let (head, bytes) = serialized(response);
     if bytes.len() <= SMALL_ANSWER {
@@ -221,7 +220,7 @@ fn bounded_response(room: &Arc<Semaphore>, response: Response) -> HttpResponse {
     }
 }
 
-/// Bytes on their way, and their place among those of others.
+/// Bytes that are being sent, with the permit for their room.
 struct CountedBytes {
     bytes: Vec<u8>,
     #[expect(dead_code, reason = "given back when the bytes were sent")]
@@ -245,7 +244,7 @@ fn serialized(response: Response) -> (Parts, Vec<u8>) {
     };
     let (mut head, ()) = HttpResponse::new(()).into_parts();
     head.status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    // A plugin names the type of what it made; what is no header is handed out as bytes.
+    // A plugin names the content type; one that is no valid header value is sent as bytes.
     let unknown = header::HeaderValue::from_static("application/octet-stream");
     let content_type = header::HeaderValue::from_str(&content_type).unwrap_or(unknown);
     head.headers.insert(header::CONTENT_TYPE, content_type);
@@ -263,7 +262,7 @@ fn json_bytes(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-/// What every answer says to browsers.
+/// Sets the headers that every response has for the security of browsers.
 pub(super) fn secured(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -1,6 +1,6 @@
-//! What happens on a dev host, in one order: written by those who do it, read by those who watch.
+//! The journal of a dev host: everything that happens, in one order. The stream reads it.
 //!
-//! Writers never wait for readers. Who reads too slowly is told what they missed.
+//! Writers never wait for readers. A reader that is too slow gets the range of the records that it missed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,47 +8,47 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// Records that are kept at the most, and their bytes.
+/// The most records that are kept, and the most bytes of them.
 const KEPT: usize = 16_384;
 const KEPT_BYTES: usize = 4 << 20;
 /// Bytes that a record takes besides its text.
 const ENTRY_BYTES: usize = 96;
-/// Records that are given at once, and their bytes: a client that stops reading holds so much.
+/// The most records of one batch, and about how many bytes: a client that stops reading holds that much memory.
 const MOST: usize = 1_000;
 const MOST_BYTES: usize = 256 << 10;
 
-/// A record of what happened.
+/// A record of the journal.
 #[derive(Debug)]
 pub(super) struct JournalEntry {
-    /// From 1, over all kinds.
+    /// Counted from 1, over all kinds.
     pub(super) id: u64,
-    /// `build`, `reload`, `request`, `call`, `host`, `log`, `event`, `change`, `test`.
+    /// `build`, `reload`, `request`, `call`, `host`, `log`, `event`, `change`, `schema` or `test`.
     pub(super) kind: &'static str,
     /// Milliseconds since 1970, by this machine's clock.
     at_ms: i64,
-    /// JSON. Text takes a tenth of the memory that values take.
+    /// JSON as text, which takes a tenth of the memory of values.
     data: Box<str>,
 }
 
 impl JournalEntry {
-    /// The JSON that a stream shows.
+    /// The JSON that a stream sends.
     pub(super) fn text(&self) -> String {
         let JournalEntry { id, kind, at_ms, data } = self;
         format!("{{\"id\":{id},\"kind\":\"{kind}\",\"at_ms\":{at_ms},\"data\":{data}}}")
     }
 }
 
-/// What is there behind a place.
+/// The records after a position.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// The first and the last record that are gone.
+    /// The first and the last record that were dropped before they were read; none if no record is missing.
     pub(super) gap: Option<(u64, u64)>,
     pub(super) entries: Vec<Arc<JournalEntry>>,
-    /// Where to go on.
+    /// The position to continue from.
     pub(super) last: u64,
 }
 
-/// All that happened lately.
+/// The latest records.
 #[derive(Debug)]
 pub(super) struct Journal {
     ring: Mutex<Ring>,
@@ -69,7 +69,7 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// Adds a record; gives its number.
+    /// Appends a record and returns its number.
     pub(super) fn append(&self, kind: &'static str, data: &Value) -> u64 {
         let data = data.to_string().into_boxed_str();
         let at_ms = erp_manifest::Moment::of_system_clock().unix_ms;
@@ -89,16 +89,16 @@ impl Journal {
         id
     }
 
-    /// The last record's number.
+    /// The number of the last record; 0 if there is none.
     pub(super) fn last(&self) -> u64 {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner).last
     }
 
-    /// What came behind a record, of some kinds or of all.
+    /// The records after a position; of all kinds if `kinds` is empty.
     pub(super) fn after(&self, place: u64, kinds: &[String]) -> Batch {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = ring.entries.front().map_or(ring.last + 1, |entry| entry.id);
-        // A place that is still to come is one of another process: who asks has missed all of this one.
+        // A position beyond the last record comes from another process: the reader has missed every record of this one.
         let is_foreign = place > ring.last;
         let next = if is_foreign { oldest } else { place + 1 };
         let gap = (is_foreign || next < oldest).then(|| (next.min(oldest.saturating_sub(1)), oldest.saturating_sub(1)));
@@ -118,7 +118,7 @@ impl Journal {
         batch
     }
 
-    /// Tells when there is something new.
+    /// Returns a receiver that is notified of new records.
     pub(super) fn news(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }

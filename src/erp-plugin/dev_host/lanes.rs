@@ -1,16 +1,16 @@
-//! Who answers: threads with a platform of their own each, so that nobody waits for somebody else's call.
+//! The threads that answer requests, each with a platform of its own, so that no request waits for a call of another.
 //!
 //! | work | threads | waits for |
 //! |---|---|---|
-//! | reading | [`READERS`] | other reads, for [`QUICK_READ`] each; what takes longer is read by the next |
-//! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
-//! | calls of plugins, imports, exports, demo rows, SQL, long reads | [`CALLERS`] | whoever writes, once it writes itself |
+//! | reading | [`READERS`] | other reads, for [`QUICK_READ`] each; the callers take slower ones |
+//! | writing rows, committed together | 1 | other writers, for [`WRITERS_WAIT`] |
+//! | plugin calls, imports, exports, demo rows, SQL, long reads | [`CALLERS`] | other writers, once it writes itself |
 //! | delivery of events | [`DELIVERERS`] | the same |
-//! | plugins that come, change and go | [`COMPILERS`] | the compiler, and then calls and rows that run, for [`WRITERS_WAIT`] |
+//! | plugins: upload, change, removal | [`COMPILERS`] | the compiler, then calls and writes, for [`WRITERS_WAIT`] |
 //! | the rest of the platform: faults, clock, users, keys | 1 | a change of plugins |
 //!
-//! A database of one connection (PostgreSQL, until the platform is rebuilt for several) is shared by all of them, one at
-//! a time.
+//! A database with one connection (PostgreSQL, until the platform supports several) is shared by all threads, one at a
+//! time.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,19 +29,18 @@ use super::hosted_platform::WRITERS_WAIT;
 use super::queues::{CALLERS, COMPILERS, DELIVERERS, Job, JobResult, Queue, QueuedWork, Queues, READERS};
 use super::shared::{Shared, tenants_of};
 
-/// Requests that are committed together at the most.
+/// The most requests that are committed together.
 const GROUP: usize = 128;
-/// Requests whose clients are woken together at the most, where nothing is committed: waking a thread costs as much as
-/// reading a row.
+/// The most reads whose clients are woken together: waking a thread costs as much as reading a row.
 const TOLD_TOGETHER: usize = 8;
-/// How long a reader reads for one request. One that takes longer is answered by a caller, from its beginning: there it
-/// holds up its own tenant alone.
+/// How long a reader reads for one request. A slower one is answered by a caller from the beginning, where it holds up
+/// only its own tenant.
 const QUICK_READ: Duration = Duration::from_millis(200);
-/// How long the statements of one request may take together. A call of a plugin has its own time.
+/// How long the statements of one request may take in total. A call of a plugin has a time limit of its own.
 const LONG_WORK: Duration = Duration::from_secs(10);
-/// The same for a request that writes rows, since others wait for it.
+/// The same for a request that writes rows: it is shorter, since others wait for it.
 const SHORT_WRITE: Duration = Duration::from_secs(1);
-/// An answer is not held back for others that take longer than this.
+/// An answer is not held back for other reads that take longer than this.
 const TOGETHER: Duration = Duration::from_millis(5);
 
 /// The error of a request that a bug ended.
@@ -53,7 +52,7 @@ pub(super) fn bug() -> PlatformError {
 pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
     let spawn = |name: &str, work: fn(&Queues, &mut Seat)| {
         let (queues, shared) = (Arc::clone(&shared.traffic.queues), Arc::downgrade(shared));
-        // A bug beside a request's own work ends that work, and not the thread that others need.
+        // A panic outside a request's own work ends that work, not the thread that others need.
         let again =
             move || while catch_unwind(AssertUnwindSafe(|| work(&queues, &mut Seat::new(shared.clone())))).is_err() {};
         std::thread::Builder::new().name(name.to_owned()).spawn(again).map(|_| ())
@@ -66,10 +65,10 @@ pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
     spawn("platform", change_platform)
 }
 
-/// A thread's place at the database.
+/// The platform that a thread works with.
 struct Seat {
     shared: Weak<Shared>,
-    /// A platform of its own, and what it knows.
+    /// The thread's own platform and the snapshot that it follows. None if the database has no connection for it.
     lane: Option<(Platform, Option<Arc<Snapshot>>)>,
 }
 
@@ -78,11 +77,12 @@ impl Seat {
         Seat { shared, lane: None }
     }
 
-    /// Works with a platform: the thread's own where the database has room for one. True where it is its own.
+    /// Runs `work` with the thread's own platform if the database has a connection for it, or else with the first one.
+    /// The flag is true for the thread's own.
     fn with<T>(&mut self, shared: &Shared, work: impl FnOnce(&mut Platform, bool) -> T) -> T {
         let current = shared.hosted.snapshot();
         if self.lane.is_none() {
-            // Where no further connection can be had, the first platform answers.
+            // Without a further connection, the first platform answers.
             self.lane = shared
                 .hosted
                 .first_lane
@@ -108,11 +108,11 @@ impl Seat {
     }
 }
 
-/// Answers a request with a platform. Its statements may take so long together; changes of plugins have no bound. Events are
-/// delivered at once if this platform is the only one.
+/// Answers a request with a platform. `statements` bounds the total time of its statements; changes of plugins have no
+/// bound. Unless `is_own`, events are delivered at once.
 fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Duration>) -> JobResult {
     let patience = WRITERS_WAIT.saturating_sub(job.started.elapsed());
-    // A bug in one request must not end the others; every unit of work begins with a clean transaction.
+    // A panic in one request must not end the others; every unit of work begins with a clean transaction.
     let answered = platform.within(&WorkBounds { interrupt: job.interrupt(), statements, patience }, |platform| {
         catch_unwind(AssertUnwindSafe(|| {
             if is_own { platform.answer(&job.request) } else { platform.handle(&job.request) }
@@ -156,7 +156,7 @@ fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> JobResult {
     if done.response.status != 500 {
         return done;
     }
-    // An upgrade is committed before its tables are known to others; it holds this until they are.
+    // An upgrade is committed before the lanes know its tables; it holds this gate until they do.
     drop(read_gate(&shared.hosted.rows_gate));
     if Arc::ptr_eq(&before, &shared.hosted.snapshot()) { done } else { seat.answer(shared, done.job, QUICK_READ) }
 }
@@ -177,7 +177,7 @@ fn compile(queues: &Queues, seat: &mut Seat) {
     work(&queues.packages, seat);
 }
 
-/// Does what may take long.
+/// Takes work that may take long, and does it.
 fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
     while let Some(work) = queue.take_fairly() {
         let Some(shared) = seat.shared.upgrade() else { return };
@@ -207,7 +207,7 @@ fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
                 let finished = TenantTurn { queue, tenant: Some(tenant.clone()) };
                 deliver(&shared, seat, &tenant, waiting);
                 drop(finished);
-                // Who asked may have gone.
+                // The requester may be gone.
                 if let Some(done) = done {
                     let _ = done.send(());
                 }
@@ -216,7 +216,7 @@ fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
     }
 }
 
-/// Lets the next call of a tenant begin, however this one ended.
+/// Frees the turn of a tenant when it is dropped, however the work ended.
 struct TenantTurn<'q> {
     queue: &'q Queue<QueuedWork>,
     tenant: Option<TenantId>,
@@ -230,7 +230,7 @@ impl Drop for TenantTurn<'_> {
     }
 }
 
-/// Delivers a tenant's events, and then answers whoever told them.
+/// Delivers a tenant's events, and then answers the request that published them.
 fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Box<JobResult>>) {
     let interrupt = shared.ending.within();
     let origin = waiting.as_ref().map(|done| Origin::of(&done.job.request)).unwrap_or_default();
@@ -253,15 +253,15 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
         if let Err(error) = delivered {
             done.response = refusal(&error);
         }
-        // A client that went away hears nothing.
+        // The client may have disconnected.
         let _ = done.job.tell.send(done.response);
     }
 }
 
-/// Verifies and compiles what a request brings, or starts, before the platform is asked: no one waits for that. It ends when
-/// the client leaves.
+/// Verifies and compiles the package that a request uploads or starts, before the platform handles it, so that no other
+/// request waits. Compiling ends when the client disconnects.
 fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), PlatformError> {
-    // What will be refused is not looked at.
+    // A request that will be refused is not prepared.
     let Some(found) = find(&job.request.method, &job.request.path) else { return Ok(()) };
     job.request.admit(found.route)?;
     let plugin = found.value("id");
@@ -282,9 +282,9 @@ fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), Platfo
     Ok(())
 }
 
-/// Changes plugins while no call runs and no row is written; none where a bug took the request along.
+/// Changes plugins while no call runs and no row is written; none if a bug lost the request.
 fn change_plugins(shared: &Shared, job: Job) -> Option<JobResult> {
-    // Once it has begun, it ends: a client that leaves leaves no plugin half way.
+    // Once begun, the change is completed: a client that disconnects must not leave a plugin half changed.
     let request = Request { interrupt: Some(shared.ending.within()), ..job.request };
     let job = Job { request, ..job };
     let until = Instant::now() + WRITERS_WAIT;
@@ -324,18 +324,18 @@ fn write_rows(queues: &Queues, seat: &mut Seat) {
     }
 }
 
-/// Several requests in one transaction: the disk is waited for once, and everybody hears of it afterwards.
+/// Answers several requests in one transaction: it waits for the disk once, and then all clients are answered.
 fn write_group(platform: &mut Platform, jobs: Vec<Job>, is_own: bool) -> Vec<JobResult> {
     let oldest = jobs.iter().map(|job| job.started.elapsed()).max().unwrap_or_default();
     let patience = WRITERS_WAIT.saturating_sub(oldest);
     if jobs.len() < 2 || !is_own || !platform.begin_group(patience) {
-        // Alone, each waits as long as it may.
+        // One by one, each waits as long as it may.
         return jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
     }
     let mut together: Vec<JobResult> =
         jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
     if let Err(error) = platform.end_group() {
-        // None of it was kept, so nobody may be told that it was.
+        // Nothing was committed, so no client may get a success.
         for done in &mut together {
             done.activity = Activity::default();
             done.response = refusal(&error);
@@ -352,8 +352,8 @@ fn refusal(error: &PlatformError) -> Response {
     error.response()
 }
 
-/// Notes what a request did, and answers it: a client that asks next finds its call. Where it told events, they are
-/// delivered first, so that the client sees the effects too.
+/// Notes what a request did before it is answered, so that the client's next request finds its call. Events that it
+/// published are delivered first, so that the client sees their effects too.
 fn settle(shared: &Shared, mut done: JobResult) {
     let asked = asked_of(&done);
     let activity = std::mem::take(&mut done.activity);
@@ -369,7 +369,7 @@ fn settle(shared: &Shared, mut done: JobResult) {
                 done: None,
             });
         }
-        // A client that went away hears nothing.
+        // The client may have disconnected.
         None => _ = done.job.tell.send(done.response),
     }
 }

@@ -1,5 +1,4 @@
-//! The platform's contract on a loopback port: the HTTP server around `platform`, the projects that it follows, and the
-//! console.
+//! The dev host: an HTTP server around `platform` on a loopback port, the projects that it follows, and the console.
 
 mod call_book;
 mod console;

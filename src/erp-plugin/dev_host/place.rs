@@ -1,4 +1,4 @@
-//! Where a dev host's plugins, rows and users are, to be opened without serving them.
+//! Where a dev host keeps plugins, rows and users, and how to open them without serving.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use erp_store::{Database, PostgresUrl};
 
 use super::{DevHostError, StateFolder};
 
-/// What a dev host calls itself in the receipts that it signs.
+/// The name of a dev host in the receipts that it signs.
 pub(super) const REGISTRY: &str = "erp-plugin dev";
 
-/// Where the state of a dev host is.
+/// Where a dev host keeps its state.
 #[derive(Debug, Clone)]
 pub struct HostPlace {
-    /// The folder of the state; one process at a time uses it.
+    /// The state folder; one process at a time may use it.
     pub state_folder: PathBuf,
-    /// Where the data are; in the state folder where it is none.
+    /// The PostgreSQL database with the data. None: SQLite in the state folder.
     pub database: Option<PostgresUrl>,
     /// How components are compiled.
     pub compilation: Compilation,
 }
 
 impl HostPlace {
-    /// The folder, which belongs to this process then, and its database.
+    /// Opens the folder, which then belongs to this process, and its database.
     ///
     /// # Errors
-    /// [`DevHostError`] where another process uses it, or the database cannot be opened.
+    /// [`DevHostError`] if another process uses the folder, or if the database cannot be opened.
     pub fn open(&self) -> Result<(StateFolder, Database), DevHostError> {
         let state_folder = StateFolder::open(&self.state_folder)?;
         let mut database = match &self.database {
@@ -42,7 +42,8 @@ impl HostPlace {
         Ok((state_folder, database))
     }
 
-    /// The platform over it. Plugins that were running are not started yet: see [`erp_platform::Lifecycle::recover`].
+    /// Opens the platform on that database. Plugins that were running are not started yet: see
+    /// [`erp_platform::Lifecycle::recover`].
     ///
     /// # Errors
     /// As [`HostPlace::open`].
@@ -50,7 +51,7 @@ impl HostPlace {
         let (state_folder, database) = self.open()?;
         let runtime = Arc::new(Runtime::new(self.compilation.clone())?);
         let mut platform = Platform::new(runtime, database, surroundings, state_folder.directory());
-        // Whoever brings packages here, their receipts are this host's.
+        // This host signs the receipts of all packages, whichever command uploads them.
         let registrar = Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? };
         platform.set_gate(Gate { registrar: Some(registrar), ..Gate::default() });
         Ok((state_folder, platform))

@@ -1,4 +1,5 @@
-//! A folder whose packages run: each is verified, checked, installed, started; what changes there follows.
+//! A folder whose packages run: each is verified, checked, installed and started, and changes in the folder are
+//! applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,75 +12,75 @@ use erp_store::PluginStatus;
 
 use crate::project::{Project, manifest_in, package_files};
 
-/// A folder of packages, and what has been made of them.
+/// A folder of packages, and the state of each.
 #[derive(Debug)]
 pub struct PluginFolder {
     folder: PathBuf,
     seen: BTreeMap<PathBuf, FolderPackage>,
-    /// Plugins whose files are gone, and whether that was told.
+    /// Plugins whose files are gone, and whether a failure to disable them was reported.
     leaving: BTreeMap<String, bool>,
-    /// Where the plugins that the folder brought are remembered while nobody follows it.
+    /// The file that keeps the ids of the folder's plugins while no process follows it.
     memory: Option<PathBuf>,
-    /// True until the folder was looked at once.
+    /// True until the folder was followed once.
     is_new: bool,
 }
 
-/// A package that was looked at.
+/// A package of the folder.
 #[derive(Debug)]
 struct FolderPackage {
-    /// Size and time: what is the same there is not read again.
+    /// Size and modification time; a file with the same stamp is not read again.
     stamp: (u64, Option<SystemTime>),
-    /// The package, or why none can be made.
+    /// The bytes of the package, or why none can be built.
     bytes: Result<Vec<u8>, String>,
     digest: String,
-    /// The plugin that the file brought last.
+    /// The plugin that was last started from the file.
     plugin: Option<String>,
     state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It was not there before, or was another file: somebody may still be writing it.
+    /// It is new or changed, and may still be being written.
     Fresh,
-    /// It was the same twice, and is to be started.
+    /// It is settled, and is to be started.
     Ready,
     /// It runs.
     Runs,
-    /// It was refused; it is tried again when another plugin has started, which it may need.
+    /// It was refused. It is tried again when the folder changes or another plugin starts, which it may need.
     Refused,
 }
 
-/// What became of a package.
+/// A change in the folder, and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderEvent {
-    /// The file's name.
+    /// The file's name; `no file` for a plugin whose file is gone.
     pub file: String,
-    /// What became of it.
+    /// The outcome.
     pub outcome: FolderOutcome,
 }
 
-/// What became of a package.
+/// The outcome for a package or plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FolderOutcome {
     /// It runs.
     Runs {
         /// The plugin.
         id: String,
-        /// The version that runs: the newest one that came.
+        /// The version that runs; it may be newer than the file's.
         version: String,
     },
-    /// It was refused; what ran before runs on.
+    /// It was refused, with the reason; the version that ran before keeps running.
     Refused(String),
-    /// No file brings the plugin any more: it was disabled. Its data stay.
+    /// No file contains the plugin any more: it was disabled. Its data stay.
     Gone(String),
 }
 
-/// When a file counts.
+/// When a new or changed file counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettlingRule {
     /// At once.
     AtOnce,
-    /// When it was the same at the look before.
+    /// When two scans in a row find it the same.
     SameTwice,
 }
 
@@ -89,8 +90,8 @@ impl PluginFolder {
         PluginFolder { folder, seen: BTreeMap::new(), leaving: BTreeMap::new(), memory: None, is_new: true }
     }
 
-    /// The same, with a file that remembers what the folder brought: what goes while nobody looks is gone at the first
-    /// look.
+    /// The same, with a file that keeps the ids of the folder's plugins. A package that is removed while no process
+    /// follows the folder is noticed at the first scan.
     #[must_use]
     pub fn remembering(self, memory: PathBuf) -> PluginFolder {
         let known: Option<Vec<String>> = fs_err::read(&memory).ok().and_then(|text| serde_json::from_slice(&text).ok());
@@ -98,10 +99,10 @@ impl PluginFolder {
         PluginFolder { memory: Some(memory), leaving, ..self }
     }
 
-    /// Looks into the folder, without touching the platform; true if there is something to follow.
+    /// Scans the folder without touching the platform; true if [`PluginFolder::follow`] has work.
     ///
     /// # Errors
-    /// The folder that cannot be read.
+    /// An error if the folder cannot be read.
     pub fn look(&mut self, settling: SettlingRule) -> std::io::Result<bool> {
         let mut files = BTreeSet::new();
         files.extend(Loose::of(&self.folder).map(|loose| loose.component));
@@ -119,7 +120,7 @@ impl PluginFolder {
             self.leaving.extend(plugin.map(|id| (id, false)));
         }
         for path in files {
-            // A file that goes while it is looked at is gone at the next look.
+            // A file that is removed during the scan is noticed at the next one.
             let Some(stamp) = stamp(&path) else { continue };
             let before = self.seen.get_mut(&path);
             if let Some(seen) = before
@@ -145,7 +146,7 @@ impl PluginFolder {
         Ok(self.is_new || !self.leaving.is_empty() || self.seen.values().any(|seen| seen.state == State::Ready))
     }
 
-    /// Compiles what is to be started, into the cache of compiled code: a platform that serves need not wait for it.
+    /// Compiles the packages to be started into the cache of compiled code, so that a serving platform need not wait.
     pub fn compile_ahead(&self, compiler: &PackageCompiler, interrupt: &Interrupt) {
         for bytes in
             self.seen.values().filter(|seen| seen.state == State::Ready).filter_map(|seen| seen.bytes.as_ref().ok())
@@ -154,12 +155,12 @@ impl PluginFolder {
         }
     }
 
-    /// Follows what the last look found: new packages start, changed ones take the place of what runs, and plugins that no
-    /// file brings any more stop. A call that runs ends on the version that it began with.
+    /// Applies what the last scan found: new packages start, changed ones replace the running version, and plugins that
+    /// no file contains any more stop. A running call ends on the version that it began with.
     pub fn follow(&mut self, platform: &mut Platform) -> Vec<FolderEvent> {
         self.is_new = false;
         let mut events = Vec::new();
-        // Those that wait for another plugin start behind it, whatever their files are called.
+        // Plugins that need another one start after it, whatever their files are called.
         loop {
             let mut has_started = false;
             for (path, seen) in &mut self.seen {
@@ -196,8 +197,8 @@ impl PluginFolder {
         events
     }
 
-    /// Stops plugins that no file brings any more. A file that is still being written, or cannot be read, may be theirs:
-    /// until that is known, they go on.
+    /// Stops plugins that no file contains any more. A file that is still being written or was refused may contain one
+    /// of them: until that is known, they keep running.
     fn leave(&mut self, platform: &mut Platform, events: &mut Vec<FolderEvent>) {
         let brought: BTreeSet<&String> = self.seen.values().filter_map(|seen| seen.plugin.as_ref()).collect();
         self.leaving.retain(|id, _| !brought.contains(id));
@@ -212,7 +213,7 @@ impl PluginFolder {
                 Ok(()) => {
                     events.push(FolderEvent { file: "no file".to_owned(), outcome: FolderOutcome::Gone(id) });
                 }
-                // Others may depend on it; it goes when they are gone.
+                // Other plugins may depend on it; it is disabled when they are gone.
                 Err(error) => {
                     if !was_told {
                         let outcome = FolderOutcome::Refused(error.to_string());
@@ -225,7 +226,8 @@ impl PluginFolder {
         self.leaving = left;
     }
 
-    /// Where it cannot be written, the next start only knows less.
+    /// Keeps the ids of the folder's plugins. If that fails, the next start does not notice packages that were removed
+    /// meanwhile.
     fn remember(&self) {
         let brought = self.seen.values().filter_map(|seen| seen.plugin.as_ref());
         let ids: BTreeSet<&String> = brought.chain(self.leaving.keys()).collect();
@@ -236,7 +238,7 @@ impl PluginFolder {
     }
 }
 
-/// Takes a package and sees that it runs; gives the plugin and the version that runs then.
+/// Uploads a package and ensures that it runs; returns the plugin and the version that then runs.
 fn start(platform: &mut Platform, bytes: &[u8]) -> Result<(String, String), PlatformError> {
     let receipt = platform.lifecycle().upload(bytes)?;
     let known = |platform: &Platform| platform.plugins().into_iter().find(|plugin| plugin.id == receipt.id);
@@ -248,7 +250,7 @@ fn start(platform: &mut Platform, bytes: &[u8]) -> Result<(String, String), Plat
     Ok((receipt.id, version))
 }
 
-/// The file of a plugin as it is told of; of two loose files the folder says which they are.
+/// The file's name in messages; for a loose component, with its folder.
 fn name(path: &Path) -> String {
     let last = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     match path.parent().filter(|_| Loose::is_component(path)) {
@@ -257,17 +259,17 @@ fn name(path: &Path) -> String {
     }
 }
 
-/// A plugin in two files, as it was before there were packages.
+/// A plugin in two files, component and manifest, from before there were packages.
 struct Loose {
     component: PathBuf,
-    /// None where somebody forgot it, who is told.
+    /// None if it is missing, which is then reported.
     manifest: Option<PathBuf>,
 }
 
 impl Loose {
     const COMPONENT: &'static str = "plugin.wasm";
 
-    /// The two files of a folder, where the component is there.
+    /// The two files of a folder; none without a component.
     fn of(folder: &Path) -> Option<Loose> {
         let component = folder.join(Loose::COMPONENT);
         component.is_file().then(|| Loose { component, manifest: manifest_in(folder) })
@@ -278,7 +280,7 @@ impl Loose {
     }
 }
 
-/// Size and time of what a plugin comes in; none where it is gone.
+/// Size and modification time of a plugin's file or files; none if one is gone.
 fn stamp(path: &Path) -> Option<(u64, Option<SystemTime>)> {
     let one = |path: &Path| fs_err::metadata(path).map(|metadata| (metadata.len(), metadata.modified().ok())).ok();
     let own = one(path)?;
@@ -290,19 +292,19 @@ fn stamp(path: &Path) -> Option<(u64, Option<SystemTime>)> {
     Some((own.0.wrapping_mul(31).wrapping_add(manifest.0), own.1.max(manifest.1)))
 }
 
-/// The package of a component and what lies beside its manifest, as `pack` takes it along.
+/// Builds the package of a loose component with the files beside its manifest that `pack` would include.
 fn loose_package(component: Vec<u8>, manifest: &Path) -> Result<Vec<u8>, String> {
     let project = Project::open(manifest, manifest).map_err(|error| error.to_string())?;
     let files = match project.manifest().0 {
         Some(read) => package_files(&project, &read, &[]).map_err(|error| error.to_string())?,
-        // What is wrong with it is said below.
+        // `package_of_parts` reports what is wrong with it.
         None => Vec::new(),
     };
     let files = files.into_iter().map(|file| (file.name, file.bytes));
     package_of_parts(component, project.source.text(), files).map_err(|error| error.to_string())
 }
 
-/// The package of a file, or of two loose ones; none where it cannot be read now.
+/// The package of a file, or of two loose ones; none if the file cannot be read now.
 fn package(path: &Path) -> Option<Result<Vec<u8>, String>> {
     let bytes = fs_err::read(path).ok()?;
     if !Loose::is_component(path) {

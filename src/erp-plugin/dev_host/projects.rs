@@ -1,6 +1,6 @@
-//! Projects that are followed: read, built, checked and put in place while the host serves.
+//! Followed projects: they are read, built, checked and put in place while the host serves.
 //!
-//! Each project goes its own way round:
+//! Each project goes through these stages independently:
 //!
 //! ```text
 //! live ── a file changes ──▶ checking ──▶ swapping ──▶ live (the next generation)
@@ -8,8 +8,8 @@
 //!   └──────── failed: the last good one serves on ◀──┘ · asks: rows would be lost
 //! ```
 //!
-//! A change of the manifest alone needs no build. What is compiled and checked is compiled and checked beside the
-//! platform; only the swap takes its lock, so that a call that runs ends on the generation that it began with.
+//! A change of the manifest alone needs no build. Components are compiled and checked beside the platform. Only the
+//! swap takes the platform's lock, so that a running call ends on the generation that it began with.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,60 +27,60 @@ use super::shared::Shared;
 use super::workshop::{FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::build::Cancel;
 
-/// Generations that can be gone back to.
+/// The most generations that are kept, to go back to.
 const KEPT: usize = 12;
 
-/// What a project is doing.
+/// The stage of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ProjectStage {
-    /// Nothing of it has run yet.
+    /// No generation has run yet.
     Waiting,
-    /// The compiler works.
+    /// A build runs.
     Building,
     /// Manifest and component are checked against the rules.
     Checking,
-    /// The new generation takes the place of the old one.
+    /// The new generation replaces the old one.
     Swapping,
     /// The newest generation serves.
     Live,
-    /// The newest one could not; the last good one serves on.
+    /// The newest version failed; the last good one keeps serving.
     Failed,
-    /// Rows would be lost: somebody must say whether they may be.
+    /// Rows would be lost: the user must decide whether to accept that.
     Asks,
 }
 
-/// What brought a generation.
+/// The cause of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum GenerationCause {
-    /// The host began.
+    /// The host started.
     Start,
-    /// The manifest changed, or what it names.
+    /// The manifest changed, or a file that it names.
     Manifest,
     /// The source was built.
     Build,
-    /// Rows were given up for it.
+    /// The user accepted the loss of rows.
     Reset,
 }
 
-/// A version of a project that served.
+/// A version of a project that serves or has served.
 #[derive(Debug, Clone)]
 pub(super) struct Generation {
     pub(super) number: u64,
     pub(super) version: ProjectVersion,
     component_sha256: String,
-    /// The same without what the component says of its sources: a comment that changes makes no new generation.
+    /// SHA-256 of the component without its record of the sources: a changed comment makes no new generation.
     code_sha256: String,
     why: GenerationCause,
     at_ms: i64,
-    /// From the change that was seen to its serving.
+    /// The time from when the change was seen until the generation served.
     milliseconds: u64,
-    /// False while code serves that was compiled fast.
+    /// False while its code is the one that was compiled fast.
     is_optimized: bool,
 }
 
-/// A version of a project that is to serve.
+/// A version of a project that is about to serve.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) version: ProjectVersion,
@@ -89,7 +89,7 @@ pub(super) struct Candidate {
     pub(super) why: GenerationCause,
     /// False for code that was compiled fast.
     pub(super) is_optimized: bool,
-    /// When the change was seen that brought it.
+    /// When the change that caused it was seen.
     pub(super) since: Instant,
 }
 
@@ -103,24 +103,24 @@ pub(super) struct FollowedProject {
     remarks: String,
     generations: VecDeque<Generation>,
     live: Option<u64>,
-    /// What waits for an answer.
+    /// The version that waits until the user accepts the loss of rows.
     pending: Option<Candidate>,
-    /// Ends the build that runs.
+    /// Cancels the running build; none if no build runs.
     build: Option<Cancel>,
 }
 
-/// All projects that are followed.
+/// All followed projects.
 #[derive(Debug)]
 pub(super) struct Projects {
     pub(super) workshop: Arc<dyn Workshop>,
-    /// Loads what was just built.
+    /// Loads components that were just built: it compiles them fast.
     pub(super) edits: Runtime,
     list: Mutex<Vec<FollowedProject>>,
-    /// Builds that were asked for.
+    /// Plugins whose build was requested.
     wanted: Mutex<Vec<String>>,
-    /// The host stops: no build may begin.
+    /// True once the host stops: no build may begin.
     is_ending: AtomicBool,
-    /// One version at a time is put in place, so that what is told of the platform is what it is.
+    /// Held while a version is put in place, so that the reported state is that of the platform.
     swapping: Mutex<()>,
 }
 
@@ -152,12 +152,12 @@ impl Projects {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The ids of the plugins whose projects are followed, as far as they are known.
+    /// The names of the followed projects: ids of plugins, or folder names where the manifest could not be read.
     pub(super) fn names(&self) -> Vec<String> {
         self.list().iter().map(|followed| followed.place.name.clone()).collect()
     }
 
-    /// Where the projects are.
+    /// The places of the projects.
     pub(super) fn places(&self) -> Vec<FollowedPlace> {
         self.list().iter().map(|followed| followed.place.clone()).collect()
     }
@@ -172,12 +172,12 @@ impl Projects {
         Some(self.list()[index].place.clone())
     }
 
-    /// All of them, as the console shows them.
+    /// The projects as JSON, as the console shows them.
     pub(super) fn to_json(&self) -> Value {
         self.list().iter().map(FollowedProject::to_json).collect()
     }
 
-    /// A generation of a plugin.
+    /// A generation of a plugin by its number; none if it is not kept.
     pub(super) fn generation(&self, plugin: &str, number: u64) -> Option<Generation> {
         let index = self.index(plugin)?;
         self.list()[index].generations.iter().find(|generation| generation.number == number).cloned()
@@ -188,12 +188,12 @@ impl Projects {
         self.list()[index].live
     }
 
-    /// Builds a project though nothing changed.
+    /// Requests a build of a project although nothing changed.
     pub(super) fn want_build(&self, plugin: &str) {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(plugin.to_owned());
     }
 
-    /// Whether somebody asked for a build of a project since the last time.
+    /// Whether a build of a project was requested; removes the request.
     pub(super) fn take_wanted(&self, index: usize) -> bool {
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         let list = self.list();
@@ -201,7 +201,7 @@ impl Projects {
         asked.map(|at| wanted.remove(at)).is_some()
     }
 
-    /// Whether a project failed because of what another plugin may bring.
+    /// Whether a project failed to start, perhaps because another plugin did not run yet.
     pub(super) fn waits_for_others(&self, index: usize) -> bool {
         let list = self.list();
         list[index].build.is_none()
@@ -222,7 +222,7 @@ impl Projects {
         self.change(shared, index, |followed| followed.stage = stage);
     }
 
-    /// A build began, or none runs any more; gives what ends the one before.
+    /// Notes the running build, or that none runs. Returns the handle that cancels the previous one.
     pub(super) fn set_build(&self, index: usize, build: Option<Cancel>) -> Option<Cancel> {
         let before = std::mem::replace(&mut self.list()[index].build, build.clone());
         if let Some(build) = build.filter(|_| self.is_ending.load(Ordering::SeqCst)) {
@@ -231,14 +231,14 @@ impl Projects {
         before
     }
 
-    /// Ends every build: they are not needed any more.
+    /// Cancels the running builds, and those that begin later: the host stops.
     pub(super) fn end_builds(&self) {
         self.is_ending.store(true, Ordering::SeqCst);
         let running: Vec<Cancel> = self.list().iter().filter_map(|followed| followed.build.clone()).collect();
         running.iter().for_each(Cancel::cancel);
     }
 
-    /// What a manifest said when it was read.
+    /// Notes the remarks of the check of a manifest.
     pub(super) fn note_read(&self, shared: &Shared, index: usize, project: &ReadProject) {
         self.change(shared, index, |followed| followed.remarks.clone_from(&project.remarks));
     }
@@ -252,7 +252,8 @@ impl Projects {
         });
     }
 
-    /// Whether what serves is made of the same component, manifest and files; then nothing need be put in place.
+    /// Whether the serving generation has the same component, manifest and files. If so, the project is live, and
+    /// nothing is put in place.
     pub(super) fn serves_already(
         &self,
         shared: &Shared,
@@ -279,7 +280,8 @@ impl Projects {
         is_same
     }
 
-    /// Puts a version in place; true where it serves. Otherwise the last good one serves on, and the project says why.
+    /// Puts a version in place; true if it serves. Otherwise the last good one keeps serving, and the project's trouble
+    /// holds the reason.
     pub(super) fn put_in_place(&self, shared: &Shared, index: usize, candidate: Candidate) -> bool {
         let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
         self.enter(shared, index, ProjectStage::Swapping);
@@ -296,7 +298,7 @@ impl Projects {
             } else {
                 platform.lifecycle().run_version(&candidate.version)?;
             }
-            // Under its old name nobody follows the plugin any more.
+            // No project provides the plugin under its old id any more.
             before.map_or(Ok(()), |before| platform.lifecycle().disable(&before))
         });
         match swapped {
@@ -345,7 +347,7 @@ impl Projects {
         shared.say(&format!("{id}: generation {number} serves after {milliseconds} ms"));
     }
 
-    /// Lets other code of a generation serve and be gone back to: the same component, compiled otherwise.
+    /// Replaces the code of a generation by the same component compiled with optimizations.
     pub(super) fn exchange(&self, shared: &Shared, loaded: &LoadedPlugin) {
         for followed in self.list().iter_mut() {
             for generation in &mut followed.generations {
@@ -358,8 +360,8 @@ impl Projects {
         shared.with_platform(|platform| platform.lifecycle().exchange_code(loaded));
     }
 
-    /// Gives up the plugin's rows, and puts in place what could not follow with them. Where that does not start without
-    /// them either, they stay.
+    /// Deletes the plugin's rows, and puts the pending version in place. If a rehearsal shows that the version does not
+    /// start without them either, the rows stay.
     pub(super) fn accept_loss(&self, shared: &Shared, plugin: &str) -> Result<(), PlatformError> {
         let nothing =
             || PlatformError::new(errors::DEV_NOTHING_ASKED, format!("nothing of `{plugin}` waits for an answer"));
@@ -371,7 +373,7 @@ impl Projects {
         if self.put_in_place(shared, index, candidate) { Ok(()) } else { Err(self.refusal(index)) }
     }
 
-    /// Goes back, or forth, to a generation. What is wrong with the folder's own state stays told.
+    /// Switches to a kept generation. The trouble of the folder's own state stays reported.
     pub(super) fn activate(&self, shared: &Shared, plugin: &str, number: u64) -> Result<(), PlatformError> {
         let generation = self.generation(plugin, number).ok_or_else(|| no_generation(plugin, number))?;
         let index = self.index(plugin).ok_or_else(|| no_generation(plugin, number))?;
@@ -416,7 +418,7 @@ pub(super) fn no_generation(plugin: &str, number: u64) -> PlatformError {
     PlatformError::new(errors::DEV_NO_GENERATION, format!("`{plugin}` has no generation {number} any more"))
 }
 
-/// What the platform said of a version that it did not take.
+/// The trouble of a version that the platform refused.
 fn trouble_of(error: &PlatformError) -> Trouble {
     let asks = error.code == errors::MIGRATION_ROWS_AT_STAKE;
     let mut text = error.message.clone();

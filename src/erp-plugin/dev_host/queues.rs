@@ -1,4 +1,4 @@
-//! What waits to be done, for each kind of work. Who takes it is in `lanes.rs`.
+//! The queues of waiting work, one for each kind. The threads that take it are in `lanes.rs`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,14 +14,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 pub(super) const READERS: usize = 2;
 /// Threads that call plugins.
 pub(super) const CALLERS: usize = 8;
-/// Threads that tell plugins of events.
+/// Threads that deliver events to plugins.
 pub(super) const DELIVERERS: usize = 3;
-/// Threads that wait for compilers.
+/// Threads that have packages compiled.
 pub(super) const COMPILERS: usize = 2;
 
-/// Calls of one tenant that run at the same time, at the most: the others wait, so that no tenant takes all there is.
+/// The most calls of one tenant that run at the same time; further ones wait, so that no tenant takes all threads.
 const CALLS_OF_A_TENANT: usize = 3;
-/// Its events are told in their order, and one package at a time is compiled for it.
+/// The events of a tenant are delivered in order, and its packages are compiled one at a time.
 const ONE_OF_A_TENANT: usize = 1;
 
 /// A request that waits for its answer.
@@ -32,18 +32,18 @@ pub(super) struct Job {
     pub(super) effect: Effect,
     pub(super) started: Instant,
     pub(super) tell: oneshot::Sender<Response>,
-    /// Its place among those that may wait, and that of its body.
+    /// The permits for its place among the waiting requests and for its body.
     #[expect(dead_code, reason = "given back when the job is dropped")]
     pub(super) held: Vec<OwnedSemaphorePermit>,
 }
 
 impl Job {
-    /// Whether the answer is not needed any more.
+    /// Whether the answer is no longer needed.
     pub(super) fn is_abandoned(&self) -> bool {
         self.tell.is_closed() || self.request.interrupt.as_ref().is_some_and(Interrupt::is_set)
     }
 
-    /// Set when the client leaves, or the host ends.
+    /// Set when the client disconnects or the host stops.
     pub(super) fn interrupt(&self) -> Interrupt {
         self.request.interrupt.clone().unwrap_or_default()
     }
@@ -53,7 +53,7 @@ impl Job {
     }
 }
 
-/// A job and what came of it.
+/// A job, its response and its activity.
 pub(super) struct JobResult {
     pub(super) job: Job,
     pub(super) response: Response,
@@ -62,16 +62,16 @@ pub(super) struct JobResult {
 
 /// Work that may take long.
 pub(super) enum QueuedWork {
-    /// A request that calls a plugin, or works long.
+    /// A request that calls a plugin or takes long.
     Answer(Job),
-    /// Events of a tenant, and the answers that wait until they were delivered.
+    /// Delivery of a tenant's events, and the answer that waits for it, if any.
     Deliver {
         tenant: TenantId,
         waiting: Option<Box<JobResult>>,
-        /// Told when it is done.
+        /// Notified when the delivery is done.
         done: Option<std::sync::mpsc::Sender<()>>,
     },
-    /// A request that brings code: it is compiled before the platform is asked.
+    /// A request that changes plugins: its code is compiled before the platform handles it.
     Prepare(Job),
 }
 
@@ -84,20 +84,20 @@ impl QueuedWork {
     }
 }
 
-/// A queue that several threads take from; it ends when it is closed.
+/// A queue that several threads take from, until it is closed.
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     ready: Condvar,
-    /// Work of one tenant that runs at the same time, at the most, where it is taken fairly.
+    /// The most work of one tenant that runs at the same time; only `take_fairly` applies it.
     of_a_tenant: usize,
-    /// Threads that take it. The last one that is free is for a tenant that has none.
+    /// Number of threads that take from it. The last free one is reserved for a tenant without running work.
     threads: usize,
 }
 
 struct State<T> {
     waiting: VecDeque<T>,
     is_closed: bool,
-    /// Work that runs, by tenant.
+    /// The number of running items by tenant.
     running: BTreeMap<TenantId, usize>,
 }
 
@@ -121,7 +121,7 @@ impl<T> Queue<T> {
         self.ready.notify_all();
     }
 
-    /// All that waits, up to so much; waits for the first. None once the queue is closed.
+    /// Takes up to `most` waiting items; waits for the first. None once the queue is closed and empty.
     pub(super) fn take(&self, most: usize) -> Option<Vec<T>> {
         let mut state = self.state();
         while state.waiting.is_empty() {
@@ -136,7 +136,7 @@ impl<T> Queue<T> {
 }
 
 impl Queue<QueuedWork> {
-    /// The oldest work whose tenant does not take too much already; none once the queue is closed.
+    /// Takes the oldest work whose tenant is below its limit; waits for such work. None once the queue is closed.
     pub(super) fn take_fairly(&self) -> Option<QueuedWork> {
         let mut state = self.state();
         loop {
@@ -160,7 +160,7 @@ impl Queue<QueuedWork> {
         }
     }
 
-    /// Work of a tenant came to an end.
+    /// Notes that work of a tenant has ended.
     pub(super) fn finish(&self, tenant: &TenantId) {
         let mut state = self.state();
         if let Some(running) = state.running.get_mut(tenant) {
@@ -179,9 +179,9 @@ pub(super) struct Queues {
     pub(super) reading: Queue<Job>,
     pub(super) rows: Queue<Job>,
     pub(super) calls: Queue<QueuedWork>,
-    /// Events that are to be told: rows wait for them, so they do not wait for calls.
+    /// Events to deliver. Requests that write rows wait for them, so they do not wait behind calls.
     pub(super) events: Queue<QueuedWork>,
-    /// Packages that are to be compiled.
+    /// Packages to compile.
     pub(super) packages: Queue<QueuedWork>,
     pub(super) platform: Queue<Job>,
 }
@@ -204,7 +204,7 @@ impl Queues {
         }
     }
 
-    /// Lets those who wait for work end.
+    /// Closes all queues, so that their threads end.
     pub(super) fn close(&self) {
         self.reading.close();
         self.rows.close();

@@ -1,11 +1,11 @@
-//! The file that every call of a plugin is added to.
+//! The file that every plugin call is appended to.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use erp_runtime::lock;
 
-/// Bytes of the file before it becomes the previous one. What was the previous one before is deleted.
+/// Size in bytes above which the file becomes the previous one. The older previous file is deleted.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// A recording: the file, and the previous one beside it (`FILE.1`).
@@ -20,9 +20,9 @@ impl Record {
         Record { file: Mutex::new(file), max_bytes: MAX_BYTES }
     }
 
-    /// Adds lines.
+    /// Appends lines.
     pub(super) fn add(&self, lines: &[u8]) -> std::io::Result<()> {
-        // Two threads must not put the file aside at the same time.
+        // Two threads must not rename the file at the same time.
         let file = lock(&self.file);
         if fs_err::metadata(&*file).is_ok_and(|metadata| metadata.len() > self.max_bytes) {
             let mut previous = file.clone().into_os_string();

@@ -1,4 +1,4 @@
-//! Bodies of requests: within a bound each, one for each tenant and one for all, and within a time.
+//! Request bodies: bounded in size each, per tenant and in total, and bounded in time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,18 +16,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::http::text;
 use super::shared::Shared;
 
-/// Bytes of a request at the most: a package and a little more.
+/// The most bytes of a request body: slightly more than a package may have.
 const MAX_BODY_BYTES: usize = 65 << 20;
-/// So much of a body needs no room among the others: what is small never waits for what is large.
+/// Bytes of a body that need no reserved room: small bodies never wait for large ones.
 const SMALL_BODY: usize = 64 << 10;
-/// Bytes of larger bodies that are held at the same time, for all tenants and for one.
+/// The most bytes of larger bodies that are held at the same time, for all tenants and for one.
 const MAX_BODIES: usize = 256 << 20;
 const MAX_BODIES_OF_A_TENANT: usize = 160 << 20;
-/// Bytes that a body of unknown length asks room for at once.
+/// Bytes that a body of unknown length reserves at a time.
 const STEP: usize = 4 << 20;
-/// How long a client may need for the next part of its body, and for a turn to send it.
+/// How long a client may take for the next part of its body, and how long a body may wait for room.
 const BODY_WAIT: Duration = Duration::from_secs(30);
-/// How long it may need for the whole body.
+/// How long a client may take for the complete body.
 const WHOLE_BODY_WAIT: Duration = Duration::from_mins(5);
 
 /// Room for the bodies of requests.
@@ -44,7 +44,7 @@ impl Default for BodyRoom {
 }
 
 impl BodyRoom {
-    /// Waits for room; none if there is none in time.
+    /// Waits for room; none if there is none within `BODY_WAIT`, or if the request has no tenant.
     async fn take(&self, tenant: Option<&TenantId>, bytes: usize) -> Option<[OwnedSemaphorePermit; 2]> {
         let bytes = u32::try_from(bytes).ok()?;
         let of_tenant = {
@@ -61,7 +61,8 @@ impl BodyRoom {
     }
 }
 
-/// A request's body. Its length is reserved before it is read, so that no body waits for room half way.
+/// Reads a request's body. A known length is reserved before reading, so that such a body never waits for room half
+/// way.
 pub(super) async fn read_body(
     shared: &Shared,
     headers: &HeaderMap,

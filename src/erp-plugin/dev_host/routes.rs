@@ -1,4 +1,4 @@
-//! `/_dev`: what the dev host itself answers, beside the platform.
+//! The routes of `/_dev`, which the dev host itself answers.
 
 use std::path::Path;
 use std::sync::PoisonError;
@@ -19,9 +19,10 @@ use super::http::{http_response, secured};
 use super::projects::{Projects, no_generation};
 use super::shared::Shared;
 
-/// Calls that a list holds at the most.
+/// The most calls in a list.
 const MAX_CALLS: usize = 200;
-/// What a page of a plugin may do in its frame: draw, and talk to whoever framed it.
+/// The content security policy of a plugin's page in a frame: it may draw, and exchange messages with the page around
+/// it.
 const FRAME_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'self'; \
                             style-src 'unsafe-inline' 'self'; img-src data: 'self'; font-src 'self'";
 
@@ -44,7 +45,7 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
 
 type Answer = Result<Response, PlatformError>;
 
-/// Answers what is the host's own.
+/// Answers a request for a route of the dev host.
 pub(super) fn answer(host: &AnsweringHost, request: &Request) -> Response {
     route(host, request).unwrap_or_else(|error| refusal(&error))
 }
@@ -68,13 +69,13 @@ fn route(host: &AnsweringHost, request: &Request) -> Answer {
     let Operation::DevHost(operation) = found.route.operation else { return Err(request.no_route()) };
     request.admit(found.route)?;
     let of = |name: &str| found.value(name);
-    // The project of a path, where it is one that is followed.
+    // The projects, if they include the plugin of the path.
     let projects = || {
         let projects = host.projects.as_ref().filter(|projects| projects.place(of("plugin")).is_some());
         projects.ok_or_else(|| request.no_route())
     };
     match operation {
-        // Its answer never ends: it is given where the connection is.
+        // Its response never ends; `http.rs` sends it.
         Op::Stream => Err(request.no_route()),
         Op::ListCalls => Ok(calls(shared, request)),
         Op::ShowCall => call(shared, number(of("number"))?),
@@ -109,7 +110,7 @@ fn route(host: &AnsweringHost, request: &Request) -> Answer {
     }
 }
 
-/// `{"plugin"}`: an address for the files of its pages that needs no token.
+/// Body `{"plugin"}`: creates an address for the files of the plugin's pages that needs no token.
 fn open_frame(shared: &Shared, body: &Map<String, Value>) -> Answer {
     let plugin = body.get("plugin").and_then(Value::as_str).ok_or_else(|| bad("the body is {\"plugin\": \"…\"}"))?;
     let ticket = shared.frames.open(plugin);
@@ -117,7 +118,7 @@ fn open_frame(shared: &Shared, body: &Map<String, Value>) -> Answer {
     Ok(Response::json(201, json!({ "base": format!("/_frame/{ticket}/") })))
 }
 
-/// `{"percent"}`: the share of requests that a generation answers.
+/// Body `{"percent"}`: sets the share of requests that a generation answers.
 fn set_canary(
     shared: &Shared,
     projects: &Projects,
@@ -134,7 +135,7 @@ fn set_canary(
     Ok(Response::json(200, json!({ "generation": generation, "percent": percent })))
 }
 
-/// `?plugin=&tenant=&request_id=&kind=&failed=true`: calls of late, the newest first.
+/// `?plugin=&tenant=&request_id=&kind=&failed=true`: recent calls and requests, newest first.
 fn calls(shared: &Shared, request: &Request) -> Response {
     let is = |shown: &Value, key: &str| {
         request.query(key).is_none_or(|wanted| wanted.is_empty() || shown[key].as_str() == Some(wanted))
@@ -159,7 +160,7 @@ fn call(shared: &Shared, id: u64) -> Answer {
     shared.book().get(id).map(|shown| Response::json(200, shown)).ok_or_else(|| no_call(id))
 }
 
-/// Runs a call again: what the host gave then is given again, to the generation that serves or to another one.
+/// Replays a call with the recorded answers of the host, on the serving version or on another generation.
 fn replay(host: &AnsweringHost, id: u64, body: &Map<String, Value>) -> Answer {
     let shared = &host.shared;
     let recorded = shared.book().recorded(id).ok_or_else(|| no_call(id))?;
@@ -185,7 +186,8 @@ fn replay(host: &AnsweringHost, id: u64, body: &Map<String, Value>) -> Answer {
     Ok(Response::json(200, body))
 }
 
-/// `{"calls": [id, …], "name", "write": true}`: a scenario that does what calls did; a request stands for its calls.
+/// Body `{"calls": [id, …], "name", "write": true}`: makes a scenario that repeats calls. A request means all its
+/// calls.
 fn scenario(host: &AnsweringHost, body: &Map<String, Value>) -> Answer {
     let ids = body.get("calls").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_u64).collect());
     let ids: Vec<u64> = ids.ok_or_else(|| bad("the body is {\"calls\": [id, …], \"name\": \"…\"}"))?;
@@ -229,7 +231,7 @@ fn scenario(host: &AnsweringHost, body: &Map<String, Value>) -> Answer {
     Ok(Response::json(201, shown))
 }
 
-/// A file for a scenario that is not there yet.
+/// The path of a scenario file that does not exist yet.
 fn free_file(folder: &Path, name: &str) -> std::path::PathBuf {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
@@ -240,7 +242,7 @@ fn free_file(folder: &Path, name: &str) -> std::path::PathBuf {
     files.find(|file| !file.exists()).unwrap_or_else(|| folder.join("recorded.test.toml"))
 }
 
-/// `?plugin=&file=src/lib.rs&line=12`: some lines of a project's source.
+/// `?plugin=&file=src/lib.rs&line=12`: the lines of a project's source around `line`.
 fn source(host: &AnsweringHost, request: &Request) -> Answer {
     const AROUND: usize = 4;
     let plugin = request.query("plugin").unwrap_or_default();
@@ -249,11 +251,11 @@ fn source(host: &AnsweringHost, request: &Request) -> Answer {
     let wanted = Path::new(request.query("file").unwrap_or_default());
     let line = usize::try_from(number(request.query("line").unwrap_or("1"))?).unwrap_or(1);
     let wanted = wanted.strip_prefix(&place.root).unwrap_or(wanted);
-    // The source alone: keys and tokens may lie beside it.
+    // Only `src` is served: keys and tokens may lie beside it.
     let is_inside =
         wanted.starts_with("src") && wanted.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let file = place.root.join(wanted);
-    // A link could lead out.
+    // A link could lead out of the project.
     let is_inside = is_inside
         && fs_err::canonicalize(&file)
             .is_ok_and(|real| fs_err::canonicalize(&place.root).is_ok_and(|root| real.starts_with(root)));
@@ -270,7 +272,7 @@ fn source(host: &AnsweringHost, request: &Request) -> Answer {
     Ok(Response::json(200, json!({ "file": wanted.display().to_string(), "lines": lines })))
 }
 
-/// `{"tenant", "permissions", "department"}`: a new user, or what a user may do from now on.
+/// Body `{"tenant"}`: creates a tenant with the user `admin@<tenant>`, who has all permissions.
 fn create_tenant(shared: &Shared, body: &Map<String, Value>) -> Answer {
     let name = body.get("tenant").and_then(Value::as_str).ok_or_else(|| bad("the body needs `tenant`, a name"))?;
     let token = {
@@ -295,13 +297,15 @@ fn remove_tenant(shared: &Shared, name: &str) -> Answer {
     Ok(Response::empty(204))
 }
 
-/// What the folder says now: of two changes at once, the later one is the later one everywhere.
+/// Applies the users of the state folder. They are read while the platform is locked, so that the later of two changes
+/// wins everywhere.
 fn follow_directory(shared: &Shared, platform: &mut Platform) -> Result<(), PlatformError> {
     let directory = shared.state().directory();
     *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
     platform.set_directory(directory)
 }
 
+/// Body `{"tenant", "permissions", "department"}`, each optional: creates a user, or changes what the user may do.
 fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
     let permissions: Option<Vec<PermissionGrant>> = match body.get("permissions") {
@@ -348,7 +352,7 @@ fn test(shared: &Shared, projects: &Projects, plugin: &str) -> Answer {
     Ok(Response::json(200, result))
 }
 
-/// An answer without a body, for what is not sent as JSON.
+/// A response with a body that is not JSON.
 pub(super) fn bytes(status: u16, kind: &'static str, body: impl Into<HttpBody>) -> HttpResponse {
     let mut response = HttpResponse::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

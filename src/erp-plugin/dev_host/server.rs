@@ -1,4 +1,4 @@
-//! A dev host from its start to its end: the platform, what feeds it, and the sockets.
+//! A dev host from start to stop: the platform, the folder and the projects that feed it, and the sockets.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -31,43 +31,43 @@ use super::{
 
 /// How long running requests may take when the host stops.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long threads may take that are still busy then.
+/// How long threads that are still busy after that may take.
 const LAST_GRACE: Duration = Duration::from_millis(300);
-/// How often a folder of plugins is looked into; a file counts when it was the same twice.
+/// How often the folder of plugins is scanned. A file counts when two scans in a row find it the same.
 const FOLDER_PAUSE: Duration = Duration::from_millis(300);
 
-/// How to serve.
+/// The options of a dev host.
 #[derive(Debug)]
 pub struct Options {
-    /// Who sends requests of plugins; no one if it is none.
+    /// Sends the HTTP requests of plugins. None: every such request fails.
     pub transport: Option<Arc<dyn HttpTransport>>,
-    /// Bounds of calls instead of the manifests' own.
+    /// Limits of calls that replace those of the manifests.
     pub limits: LimitOverrides,
-    /// A file that every call of a plugin is added to, to be replayed.
+    /// A file that every plugin call is appended to, for replay.
     pub record: Option<PathBuf>,
     /// A folder whose packages run.
     pub plugins: Option<PathBuf>,
-    /// The projects that are followed; nobody's where it is none.
+    /// Reads and builds the followed projects. None: no project is followed.
     pub workshop: Option<Arc<dyn Workshop>>,
-    /// Whether known defects of the platform of today are imitated.
+    /// Whether known defects of today's platform are imitated.
     pub imitates_quirks: bool,
-    /// The version that the platform says it is; this tool's where it is none.
+    /// The version that the platform reports. None: `erp_manifest::contract::PLATFORM_VERSION`.
     pub platform_version: Option<Version>,
     /// The port; 0 for a free one.
     pub port: u16,
     /// Where the state is.
     pub place: HostPlace,
-    /// Whose packages are taken.
+    /// Whose packages are accepted.
     pub admission: Admission,
-    /// Whom the host trusts.
+    /// The keys, registries and thresholds that the host trusts.
     pub trust: TrustStore,
-    /// Gets what happens, line by line, for a terminal.
+    /// Receives the lines for the terminal.
     pub tell: SyncSender<String>,
-    /// Whether it gets requests that went as they should, too.
+    /// Whether successful requests are printed too.
     pub tells_all: bool,
 }
 
-/// Why there is no dev host.
+/// Why a dev host cannot start or serve.
 #[derive(Debug, Error)]
 pub enum DevHostError {
     /// The state folder cannot be used.
@@ -79,13 +79,13 @@ pub enum DevHostError {
     /// The runtime cannot start.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// What was there cannot be brought back.
+    /// The previous state cannot be restored.
     #[error("the state cannot be brought back: {0}")]
     Recover(#[from] PlatformError),
     /// The folder of plugins cannot be read.
     #[error("the folder of plugins cannot be read: {0}")]
     Folder(std::io::Error),
-    /// The port cannot be had.
+    /// The host cannot listen on the port, or cannot start its threads.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen {
         /// The port.
@@ -93,15 +93,15 @@ pub enum DevHostError {
         /// Why.
         source: std::io::Error,
     },
-    /// The server broke off.
+    /// The server stopped with an error.
     #[error("the server stopped: {0}")]
     Serve(std::io::Error),
 }
 
-/// A dev host that listens already.
+/// A dev host that is listening.
 #[derive(Debug)]
 pub struct DevHost {
-    /// Where it listens; always on this machine alone.
+    /// The address that it listens on; always a loopback address.
     pub address: SocketAddr,
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
@@ -110,16 +110,16 @@ pub struct DevHost {
     followers: Option<Followers>,
 }
 
-/// Whether a dev host serves in this process: then a panic ends a request, and not the process.
+/// Whether a dev host serves in this process: then a panic ends a request, not the process.
 static SERVES: AtomicBool = AtomicBool::new(false);
 
-/// Whether a panic ends a request alone.
+/// Whether a panic ends only a request, not the process.
 pub fn outlives_panics() -> bool {
     SERVES.load(Ordering::Relaxed)
 }
 
 impl DevHost {
-    /// Opens the state, brings back what ran, and listens.
+    /// Opens the state, starts the plugins that ran before, and listens.
     ///
     /// # Errors
     /// [`DevHostError`].
@@ -135,8 +135,8 @@ impl DevHost {
             let _ = options.tell.try_send(line.to_owned());
         }
         platform.call_settings.limits = options.limits;
-        // Whoever looks at a call wants to see all of it. Where in the source each call of the host was made takes
-        // milliseconds to find in a debug build: a replay says that.
+        // A developer wants every detail of a call, except where in the source each host call was made. Finding that
+        // takes milliseconds in a debug build; a replay reports it.
         platform.call_settings.detail = Detail::Full;
         platform.set_gate(Gate {
             admission: options.admission,
@@ -178,12 +178,12 @@ impl DevHost {
         self.host.shared.platform().plugins()
     }
 
-    /// The folder with its state and users.
+    /// Locks the state folder with its users.
     pub fn state_folder(&self) -> MutexGuard<'_, StateFolder> {
         self.host.shared.state()
     }
 
-    /// Serves until the user interrupts it or it is told to end.
+    /// Serves until Ctrl-C or a termination signal.
     ///
     /// # Errors
     /// [`DevHostError::Serve`].
@@ -203,7 +203,8 @@ impl DevHost {
             tokio::select! {
                 result = sockets::serve(&listener, &last) => result,
                 () = interrupted() => {
-                    // Calls that run end at their next border; who waits for an answer has a moment to hear it.
+                    // Running calls end soon: at their next host call, or when the runtime checks their deadline.
+                    // Clients have a moment to receive their answers.
                     last.shared.ending.set();
                     if let Some(projects) = &last.projects {
                         projects.end_builds();
@@ -219,8 +220,8 @@ impl DevHost {
     }
 }
 
-/// Follows a folder of packages until the host stops. Requests and scans take turns, so a call that runs ends on the version
-/// that it began with.
+/// Follows a folder of packages until the host stops. Changes are applied while no call runs, so that a call ends on
+/// the version that it began with.
 fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
     let mut trouble = String::new();
     loop {
@@ -231,7 +232,7 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
                 trouble.clear();
                 if has_work { follow_once(&mut folder, &shared) } else { Vec::new() }
             }
-            // Said once, and not at every look.
+            // Printed once, not at every scan.
             Err(error) => {
                 let said = format!("the folder of plugins cannot be read: {error}");
                 let is_known = std::mem::replace(&mut trouble, said.clone()) == said;
@@ -244,7 +245,8 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
     }
 }
 
-/// Compiling takes seconds where an interpreter is inside: requests are answered meanwhile.
+/// Applies the changes in the folder. Packages are compiled first, while requests are answered: that takes seconds for
+/// a component with an interpreter.
 fn follow_once(folder: &mut PluginFolder, shared: &Shared) -> Vec<String> {
     folder.compile_ahead(&shared.hosted.compiler, &shared.ending);
     shared.with_platform_exclusively(|platform| folder.follow(platform)).iter().map(folder_line).collect()
@@ -258,7 +260,7 @@ fn folder_line(event: &FolderEvent) -> String {
     }
 }
 
-/// Ctrl-C, or the signal that process managers send.
+/// Waits for Ctrl-C or the signal that process managers send.
 async fn interrupted() {
     let ctrl_c = async {
         if tokio::signal::ctrl_c().await.is_err() {

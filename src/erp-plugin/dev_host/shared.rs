@@ -1,4 +1,4 @@
-//! What all threads and connections of a dev host have in common.
+//! The state that all threads and connections of a dev host share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -19,21 +19,21 @@ use super::request_body::BodyRoom;
 use super::slow_reads::SlowReads;
 use super::terminal::{Terminal, lines};
 
-/// Requests that wait at the most; more of them wait where they cost nothing, in their sockets.
+/// The most requests in the queues; further ones wait before they are queued, where they cost little.
 const MAX_WAITING: usize = 1_024;
-/// Bytes of answers that are being sent at the same time, beside small ones.
+/// The most bytes of responses that are being sent at the same time, not counting small ones.
 pub(super) const MAX_ANSWERS: usize = 256 << 20;
 
-/// Requests on their way, and what they may hold.
+/// The queues of requests, and the room that requests and responses may take.
 #[derive(Debug)]
 pub(super) struct Traffic {
     pub(super) queues: Arc<Queues>,
     pub(super) slow_reads: SlowReads,
-    /// Requests that may wait.
+    /// Permits for requests in the queues.
     pub(super) places: Arc<Semaphore>,
-    /// Bytes of bodies that may be held.
+    /// Room for request bodies.
     pub(super) bodies: BodyRoom,
-    /// Bytes of answers that are being sent.
+    /// Permits for the bytes of responses that are being sent.
     pub(super) answers: Arc<Semaphore>,
 }
 
@@ -49,13 +49,13 @@ impl Default for Traffic {
     }
 }
 
-/// What all that serve have in common.
+/// The state that all threads share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) hosted: HostedPlatform,
-    /// Set when the host ends.
+    /// Set when the host stops.
     pub(super) ending: Interrupt,
-    /// The users, for whoever need not wait for the platform to know who asks.
+    /// The users, so that a user can be identified without waiting for the platform.
     pub(super) directory: RwLock<Directory>,
     state_folder: Mutex<StateFolder>,
     pub(super) port: u16,
@@ -67,7 +67,7 @@ pub(super) struct Shared {
     record: Option<Record>,
 }
 
-/// What a host is made of.
+/// The parts of a host.
 pub(super) struct SharedParts {
     pub(super) platform: Platform,
     pub(super) state_folder: StateFolder,
@@ -104,25 +104,25 @@ impl Shared {
         lock(&self.calls)
     }
 
-    /// The platform itself. What changes of it is known to the lanes as soon as it is given back.
+    /// Locks the platform. Dropping the guard publishes its changes to the lanes.
     pub(super) fn platform(&self) -> FirstPlatform<'_> {
         self.hosted.platform()
     }
 
-    /// Has the events of a tenant delivered, and does not wait.
+    /// Queues the delivery of a tenant's events, and does not wait.
     pub(super) fn deliver_later(&self, tenant: TenantId) {
         self.traffic.queues.events.push(QueuedWork::Deliver { tenant, waiting: None, done: None });
     }
 
-    /// Has the events of a tenant delivered; returns after that.
+    /// Has the events of a tenant delivered, and waits for that.
     pub(super) fn deliver_now(&self, tenant: TenantId) {
         let (done, waiting) = std::sync::mpsc::channel();
         self.traffic.queues.events.push(QueuedWork::Deliver { tenant, waiting: None, done: Some(done) });
-        // Nothing comes where the host ends.
+        // It fails if the host stops.
         let _ = waiting.recv();
     }
 
-    /// Works with the platform, and notes the activity.
+    /// Runs `work` with the platform, and notes its activity.
     pub(super) fn with_platform<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
         let mut platform = self.platform();
         let done = work(&mut platform);
@@ -132,7 +132,7 @@ impl Shared {
         done
     }
 
-    /// The same, while no plugin is called and no row written.
+    /// The same, while no plugin is called and no row is written.
     pub(super) fn with_platform_exclusively<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
         let _gates = self.hosted.close_gates();
         self.with_platform(work)
@@ -178,7 +178,7 @@ impl Drop for Shared {
     }
 }
 
-/// Whose events are on their way.
+/// The tenants whose events are to be delivered.
 pub(super) fn tenants_of(activity: &Activity) -> Vec<TenantId> {
     let mut tenants: Vec<TenantId> = activity.events.iter().map(|(tenant, _)| tenant.clone()).collect();
     tenants.sort();

@@ -1,4 +1,4 @@
-//! Questions whose requests read for too long a short time ago: the next ones do not occupy a reader.
+//! Queries that were too slow for a reader a short time ago: the next requests like them do not occupy one.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,12 +8,12 @@ use erp_manifest::TenantId;
 use erp_platform::Request;
 use erp_runtime::lock;
 
-/// How long a path is remembered.
+/// How long a slow query is remembered.
 const KEPT_FOR: Duration = Duration::from_secs(10);
-/// Paths that are remembered at the most.
+/// The most slow queries that are remembered.
 const KEPT: usize = 256;
 
-/// Questions of tenants, and when a request was too slow: the path, and the keys of the query without their values.
+/// When a query of a tenant was too slow. A query is the path with the keys of the query string, without their values.
 #[derive(Debug, Default)]
 pub(super) struct SlowReads(Mutex<BTreeMap<(TenantId, String), Instant>>);
 
@@ -29,7 +29,7 @@ impl SlowReads {
 
     pub(super) fn contains(&self, request: &Request) -> bool {
         let slow = lock(&self.0);
-        // Usually there is none, and then nothing is copied to look for it.
+        // Usually the map is empty; then no key is built for the lookup.
         !slow.is_empty() && key(request).and_then(|key| slow.get(&key)).is_some_and(|since| since.elapsed() < KEPT_FOR)
     }
 }

@@ -1,4 +1,4 @@
-//! Connections: how many there are, how long they may idle, and how they end.
+//! Connections: how many may be open, how long they may idle, and how they end.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use tokio_io_timeout::TimeoutStream;
 use super::host::AnsweringHost;
 use super::http::answer;
 
-/// Connections at the same time, at the most: further ones wait to be taken.
+/// The most open connections; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 512;
-/// How long a client may need for the headers of its next request; one that says nothing is let go.
+/// How long a client may take for the headers of its next request; the connection of a silent client is closed.
 const HEADERS_WAIT: Duration = Duration::from_secs(30);
 /// How long a client may leave its answer unread.
 const UNREAD_WAIT: Duration = Duration::from_secs(30);
-/// How long to wait where the system has no more room for connections.
+/// How long to wait after a connection could not be accepted, as when the system has no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Requests that are being answered.
+/// The number of requests that are being answered.
 static ANSWERING: AtomicUsize = AtomicUsize::new(0);
 
-/// A request that is being answered, until it is.
+/// A request that is being answered; dropping it ends its count.
 struct OpenRequest;
 
 impl OpenRequest {
@@ -45,7 +45,7 @@ impl Drop for OpenRequest {
     }
 }
 
-/// Serves connections until somebody drops this.
+/// Serves connections until the future is dropped.
 pub(super) async fn serve(listener: &TcpListener, host: &AnsweringHost) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut is_told = false;
@@ -54,7 +54,7 @@ pub(super) async fn serve(listener: &TcpListener, host: &AnsweringHost) -> std::
         let socket = match listener.accept().await {
             Ok((socket, _)) => socket,
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => continue,
-            // As when all file descriptors are in use: it passes.
+            // For example, all file descriptors are in use: that passes.
             Err(error) => {
                 if !std::mem::replace(&mut is_told, true) {
                     host.shared.say(&format!("a connection was not accepted: {error}"));
@@ -78,10 +78,10 @@ pub(super) async fn serve(listener: &TcpListener, host: &AnsweringHost) -> std::
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_WAIT)
-                // A clock before 1970 has no name in HTTP.
+                // A date before 1970 cannot be written.
                 .auto_date_header(is_clock_set())
                 .serve_connection(TokioIo::new(Box::pin(socket)), service);
-            // What a client does wrong is its own.
+            // An error of a connection concerns only its client.
             let _ = connection.await;
             drop(place);
         });
@@ -93,12 +93,12 @@ fn is_clock_set() -> bool {
     std::time::SystemTime::now() >= std::time::SystemTime::UNIX_EPOCH
 }
 
-/// Waits until no request is being answered, for so long at the most.
+/// Waits until no request is being answered, for at most `most`.
 pub(super) async fn idle(most: Duration) {
     let began = Instant::now();
     while ANSWERING.load(Ordering::Relaxed) > 0 && began.elapsed() < most {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // The answers that were made go out.
+    // Time to send the answers that are ready.
     tokio::time::sleep(Duration::from_millis(20)).await;
 }

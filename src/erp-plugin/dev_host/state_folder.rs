@@ -1,4 +1,4 @@
-//! The folder that a dev host keeps its state in, and the users that it begins with.
+//! The folder that a dev host keeps its state in, and its initial users.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const LOCK: &str = "lock";
 const REGISTRY_KEY: &str = "registry.pem";
 const SECRETS_KEY: &str = "secrets.key";
 const REGISTRY_PUBLIC_KEY: &str = "registry.pub.pem";
-/// Departments of every tenant, each with the one above it.
+/// Departments of every tenant, each with its parent.
 const DEPARTMENTS: [(&str, Option<&str>); 4] = [
     ("headquarters", None),
     ("sales", Some("headquarters")),
@@ -66,7 +66,7 @@ pub enum StateFolderError {
     /// Another dev host uses it.
     #[error("another dev host uses {}", .0.display())]
     InUse(PathBuf),
-    /// It cannot be made or opened.
+    /// It cannot be created or opened, or a file in it is damaged.
     #[error("cannot use the state folder {}: {source}", folder.display())]
     Unusable {
         /// The folder.
@@ -74,13 +74,13 @@ pub enum StateFolderError {
         /// Why.
         source: std::io::Error,
     },
-    /// Its tokens cannot be written.
+    /// A file in it cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// A user that cannot be made.
+    /// A user cannot be created or changed, or a tenant cannot be removed.
     #[error("{0}")]
     BadUser(String),
-    /// The operating system gave no random bytes for tokens.
+    /// The operating system gave no random bytes for tokens or keys.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandomness(String),
 }
@@ -91,13 +91,13 @@ pub struct StateFolder {
     folder: PathBuf,
     /// The users.
     pub tokens: Vec<UserToken>,
-    /// Whether users were there and the file of the rows was gone, or held nothing.
+    /// Whether the folder had users while the database file was missing or empty.
     pub has_lost_rows: bool,
     _lock: File,
 }
 
 impl StateFolder {
-    /// Opens or makes a state folder.
+    /// Opens or creates a state folder.
     ///
     /// # Errors
     /// [`StateFolderError`].
@@ -106,7 +106,7 @@ impl StateFolder {
         erp_files::close_folder(folder).map_err(unusable)?;
         let lock =
             File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
-        // The kernel gives the lock back when the process ends, also after kill -9.
+        // The kernel releases the lock when the process ends, also after kill -9.
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => return Err(StateFolderError::InUse(folder.to_path_buf())),
@@ -131,7 +131,8 @@ impl StateFolder {
         Ok(StateFolder { folder: folder.to_path_buf(), tokens, has_lost_rows, _lock: lock })
     }
 
-    /// What seals the secrets of plugins: its key lies here, beside the tokens and not in the database.
+    /// The sealer of the plugins' secrets. Its key is created at the first call, in this folder and not in the
+    /// database.
     ///
     /// # Errors
     /// [`StateFolderError`].
@@ -143,7 +144,7 @@ impl StateFolder {
         let file = self.folder.join(SECRETS_KEY);
         let key = match fs_err::read(&file) {
             Ok(key) => key,
-            // Only if there is none: another key would open no secret.
+            // Only if there is no key: a new one would open no secret.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut key = [0; Sealer::KEY_BYTES];
                 getrandom::fill(&mut key).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
@@ -156,8 +157,8 @@ impl StateFolder {
         Sealer::new(&key).ok_or_else(damaged)
     }
 
-    /// The key that signs receipts, made when it is first asked for. It lies there in the clear, for this user alone:
-    /// who can read the folder can change the database too.
+    /// The key that signs receipts, created at the first call. It is not encrypted, and only this user may read it:
+    /// anyone who can read the folder can change the database too.
     ///
     /// # Errors
     /// [`StateFolderError`].
@@ -171,7 +172,7 @@ impl StateFolder {
         let file = self.folder.join(REGISTRY_KEY);
         let key = match fs_err::read_to_string(&file) {
             Ok(pem) => SecretKey::from_pem(&pem, None).map_err(unusable)?,
-            // Only if there is none: another key would make every receipt worthless.
+            // Only if there is no key: a new one would invalidate every receipt.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let key = SecretKey::generate().map_err(unusable)?;
                 erp_files::write(&file, key.to_pem(None).map_err(unusable)?.as_bytes(), FileAccess::Private)?;
@@ -183,12 +184,12 @@ impl StateFolder {
         Ok(key)
     }
 
-    /// The file of that key's public half: `erp-plugin key trust` takes it.
+    /// The file of the public half of that key, for `erp-plugin key trust`.
     pub fn registry_public_key(&self) -> PathBuf {
         self.folder.join(REGISTRY_PUBLIC_KEY)
     }
 
-    /// Makes the database's file, and what SQLite keeps beside it, this user's alone.
+    /// Makes the database's file, and the files of SQLite beside it, accessible to this user only.
     pub(super) fn close_database(&self) -> Result<(), StateFolderError> {
         let unusable = |source| StateFolderError::Unusable { folder: self.folder.clone(), source };
         for name in [DATABASE.to_owned(), format!("{DATABASE}-wal"), format!("{DATABASE}-shm")] {
@@ -200,7 +201,8 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Forgets the users of a tenant, and so the tenant; false where there are none. It is kept before this returns.
+    /// Removes all users of a tenant, and so the tenant; false if it has none. The change is on disk before this
+    /// returns.
     ///
     /// # Errors
     /// [`StateFolderError`].
@@ -224,12 +226,12 @@ impl StateFolder {
         self.folder.join(DATABASE)
     }
 
-    /// What a folder of plugins has brought.
+    /// The file that keeps the ids of the plugins of a plugin folder.
     pub(super) fn plugin_folder_memory(&self) -> PathBuf {
         self.folder.join("plugin-folder.json")
     }
 
-    /// Adds a user, or changes what one may do; what is not given stays. It is kept before this returns.
+    /// Adds a user, or changes one; `None` keeps the present value. The change is on disk before this returns.
     ///
     /// # Errors
     /// [`StateFolderError`].
@@ -267,7 +269,7 @@ impl StateFolder {
             token.department = Some(department).filter(|department| !department.is_empty());
         }
         let token = token.clone();
-        // Who looks behind the app is the first of them; without one nobody could give anything back.
+        // The first user runs the host. Without its permission, no user could grant a permission again.
         let may = |token: &UserToken| token.permissions.iter().any(|grant| grant.reach(PLUGIN_ADMIN).is_some());
         if tokens.first().is_some_and(|first| !may(first)) {
             return bad(format!("`{name}` must keep the permission `{PLUGIN_ADMIN}`: this user runs the host"));

@@ -1,4 +1,4 @@
-//! `/_dev/stream`: what happens, as it happens.
+//! `/_dev/stream`: the records of the journal, as they are added.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use super::http::{http_response, secured, text};
 use super::routes::refusal;
 use super::shared::Shared;
 
-/// How often a stream that has nothing to say says so.
+/// How often an idle event stream sends a keep-alive comment.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// Everything that happens, as server-sent events, or a JSON document a line. `kinds` are those that are wanted, joined by
-/// commas; `last-event-id`, or `after`, is where to go on.
+/// Streams the journal as server-sent events, or as a JSON document a line. `kinds` selects kinds, separated by commas.
+/// The stream continues after the record `last-event-id` or `after`; without them, it begins with the next record.
 pub(super) fn stream(shared: &Arc<Shared>, request: &Request, route: &Route, headers: &HeaderMap) -> HttpResponse {
     if let Err(error) = request.admit(route) {
         return http_response(refusal(&error));

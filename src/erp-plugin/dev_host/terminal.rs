@@ -6,15 +6,15 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use erp_manifest::diagnostics::printable;
 use erp_platform::Activity;
 
-/// Bytes of a line at the most: thousands of them may wait.
+/// The most bytes of a line: thousands of lines may wait.
 const MAX_LINE: usize = 2_000;
 
-/// The terminal. One that is held must hold nothing else: lines that it does not take are counted.
+/// The terminal. A blocked one must not block the host: lines that it does not accept are counted.
 #[derive(Debug)]
 pub(super) struct Terminal {
     lines: SyncSender<String>,
     not_taken: AtomicU64,
-    /// Whether it gets requests that went as they should, too.
+    /// Whether successful requests are printed too.
     pub(super) tells_all: bool,
 }
 
@@ -23,7 +23,7 @@ impl Terminal {
         Terminal { lines, not_taken: AtomicU64::new(0), tells_all }
     }
 
-    /// Prints lines. No one reads them any more where the host is stopping.
+    /// Prints lines. They are lost if the host is stopping.
     pub(super) fn print(&self, text: &str) {
         for line in text.lines() {
             let line = &line[..line.floor_char_boundary(MAX_LINE)];
@@ -40,7 +40,7 @@ impl Terminal {
     }
 }
 
-/// What plugins did, a line each.
+/// The calls and the logs of plugins, one line each.
 pub(super) fn lines(activity: &Activity) -> Vec<String> {
     let mut lines = Vec::new();
     for call in &activity.calls {

@@ -1,4 +1,4 @@
-//! What a dev host asks of whoever knows how projects are read, built and tested.
+//! The interface through which a dev host reads, builds and tests projects.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,59 +12,59 @@ use serde_json::Value;
 use crate::build::Cancel;
 use crate::project::Project;
 
-/// A project that is followed.
+/// The place of a followed project.
 #[derive(Debug, Clone)]
 pub struct FollowedPlace {
-    /// The plugin, or the folder where its manifest cannot be read yet.
+    /// The plugin's id, or the folder's name if the manifest could not be read.
     pub name: String,
     /// The folder.
     pub root: PathBuf,
-    /// Its manifest.
+    /// The manifest's file.
     pub manifest_file: PathBuf,
 }
 
-/// A project whose manifest holds.
+/// A project whose manifest has no errors.
 #[derive(Debug, Clone)]
 pub struct ReadProject {
-    /// Where it was read.
+    /// The project as it was read.
     pub project: Project,
     /// The manifest, with the rows of its files.
     pub manifest: Arc<Manifest>,
-    /// The same as packages hold it.
+    /// The manifest as JSON, as packages hold it.
     pub json: Value,
-    /// What users of the plugin see.
+    /// The files that users of the plugin see.
     pub files: PluginFiles,
-    /// What the check has to say without refusing it, as text.
+    /// The findings of the check that are not errors, as text.
     pub remarks: String,
 }
 
 /// A component that fits its manifest.
 #[derive(Debug)]
 pub struct FittingComponent {
-    /// It, compiled.
+    /// The compiled component.
     pub loaded: LoadedPlugin,
-    /// What the check has to say without refusing it, as text.
+    /// The findings of the check that are not errors, as text.
     pub remarks: String,
 }
 
-/// What a project could not do.
+/// A failure of a project.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trouble {
-    /// What went wrong.
+    /// The stage that failed.
     pub stage: TroubleStage,
-    /// One line.
+    /// The failure in one line.
     pub summary: String,
-    /// All of it, as a terminal of 100 columns shows it.
+    /// The complete text, as a terminal of 100 columns shows it.
     pub text: String,
 }
 
-/// Where trouble came up.
+/// The stage in which a project failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TroubleStage {
-    /// The manifest does not hold.
+    /// The manifest has errors.
     Manifest,
-    /// It was not built.
+    /// The build failed.
     Build,
     /// The component does not fit its manifest.
     Component,
@@ -77,56 +77,56 @@ pub enum TroubleStage {
 /// A component that was built.
 #[derive(Debug, Clone)]
 pub struct Built {
-    /// It.
+    /// The component.
     pub component: Vec<u8>,
-    /// What the build said.
+    /// The output of the build.
     pub text: String,
 }
 
-/// Knows how projects are read, built and tested. Nothing here runs under the platform's lock.
+/// Reads, builds and tests projects. No method is called under the platform's lock.
 pub trait Workshop: Send + Sync + std::fmt::Debug {
-    /// The projects that are followed; those that others need come first.
+    /// The followed projects; those that others depend on come first.
     fn places(&self) -> Vec<FollowedPlace>;
 
-    /// Reads a manifest and holds it against every rule.
+    /// Reads a manifest and checks it against every rule.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The errors of the manifest.
     fn read(&self, place: &FollowedPlace) -> Result<ReadProject, Trouble>;
 
-    /// The component of the present sources, or else the one that was kept last; none where none was.
+    /// The component that was built from the present sources, or else an older one; none if no component exists.
     ///
     /// # Errors
     /// Why it cannot be read.
     fn component(&self, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble>;
 
-    /// Compiles a component, and holds it against its manifest meanwhile.
+    /// Compiles a component, and checks it against its manifest at the same time.
     ///
     /// # Errors
     /// Why it does not fit.
     fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<FittingComponent, Trouble>;
 
-    /// Keeps a component for the next start, and for the project's other commands.
+    /// Stores a component for the next start and for other commands.
     ///
     /// # Errors
     /// Why it cannot be written.
     fn keep(&self, read: &ReadProject, component: &[u8]) -> Result<(), Trouble>;
 
-    /// Folders outside the project whose crates a component is made of.
+    /// Folders outside the project with crates that the component is built from.
     fn folders_beside(&self, read: &ReadProject, component: &[u8]) -> Vec<PathBuf>;
 
-    /// Whether what was built is not that of the present sources.
+    /// Whether the component must be built, because none was built from the present sources.
     fn needs_build(&self, read: &ReadProject) -> bool;
 
-    /// Builds the component. A build that is given up ends with an unread error.
+    /// Builds the component. A cancelled build ends with an error that is not read.
     ///
     /// # Errors
-    /// What the compiler said.
+    /// The output of the compiler.
     fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<Built, Trouble>;
 
-    /// A scenario that does what calls did.
+    /// The text of a scenario that repeats calls.
     fn scenario(&self, manifest: &Manifest, name: &str, calls: &[RecordedCall]) -> String;
 
-    /// Runs the project's scenarios; the document of `erp-plugin test --format json`.
+    /// Runs the project's scenarios; returns the document of `erp-plugin test --format json`.
     fn test(&self, manifest_file: &Path) -> Value;
 }

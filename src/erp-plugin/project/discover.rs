@@ -1,4 +1,4 @@
-//! Finds the project that a user stands in.
+//! Finds the project of the user's current folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use erp_manifest::Manifest;
 use erp_manifest::diagnostics::{Report, SourceFile};
 use thiserror::Error;
 
-/// The manifest's file.
+/// The name of the manifest's file.
 pub const MANIFEST_FILE: &str = "plugin.toml";
-/// Other names of it: as JSON, which other tools write.
+/// Names of a manifest in JSON, which other tools write.
 const JSON_MANIFESTS: [&str; 2] = ["plugin.json", "manifest.json"];
 
-/// A folder with a `plugin.toml`.
+/// A folder with a manifest.
 #[derive(Debug, Clone)]
 pub struct Project {
     /// The folder.
     pub root: PathBuf,
     /// The manifest's file.
     pub manifest_file: PathBuf,
-    /// The manifest's text, under the name that the user knows.
+    /// The manifest's text, with the path that the user sees.
     pub source: Arc<SourceFile>,
 }
 
-/// Why there is no project.
+/// Why a project cannot be opened.
 #[derive(Debug, Error)]
 pub enum ProjectError {
     /// Neither the folder nor one above it has a manifest.
@@ -36,17 +36,17 @@ pub enum ProjectError {
     /// The manifest cannot be read.
     #[error("cannot read the manifest: {0}")]
     Unreadable(std::io::Error),
-    /// A folder that is read and written is a link to another place.
+    /// A folder that commands read and write is a link.
     #[error(transparent)]
     Outside(#[from] OutsideError),
 }
 
-/// Folders of a project that commands read and write by themselves.
+/// Folders of a project that commands read and write.
 const OWN_FOLDERS: [&str; 9] =
     ["dist", "dist/debug", "src", "src/erp", "tests", "tests/snapshots", "tests/data", ".erp-plugin", "pages"];
 
-/// The manifest of a folder: `plugin.toml`, else one in JSON. Many things are called `manifest.json`: it counts where it says
-/// something that a plugin's manifest says.
+/// The manifest of a folder: `plugin.toml`, or else one in JSON. Many files are called `manifest.json`: such a file
+/// counts only with a key that plugin manifests have.
 pub fn manifest_in(folder: &Path) -> Option<PathBuf> {
     let file = folder.join(MANIFEST_FILE);
     if file.is_file() {
@@ -60,7 +60,7 @@ pub fn manifest_in(folder: &Path) -> Option<PathBuf> {
 }
 
 impl Project {
-    /// The project of a folder, or of the nearest one above it.
+    /// Opens the project of a folder, or of the nearest one above it.
     ///
     /// # Errors
     /// [`ProjectError`].
@@ -71,7 +71,7 @@ impl Project {
         }
     }
 
-    /// The project of just this folder.
+    /// Opens the project of exactly this folder.
     ///
     /// # Errors
     /// [`ProjectError`].
@@ -79,10 +79,10 @@ impl Project {
         Project::open(&manifest_in(folder).unwrap_or_else(|| folder.join(MANIFEST_FILE)), from)
     }
 
-    /// The project of a manifest. `from` is where the user stands: names are shown relative to it.
+    /// Opens the project of a manifest. `from` is the user's current folder: paths are shown relative to it.
     ///
     /// # Errors
-    /// [`ProjectError::Unreadable`].
+    /// [`ProjectError::Unreadable`] and [`ProjectError::Outside`].
     pub fn open(file: &Path, from: &Path) -> Result<Project, ProjectError> {
         let text = fs_err::read_to_string(file).map_err(ProjectError::Unreadable)?;
         let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
@@ -93,49 +93,50 @@ impl Project {
         Ok(Project { source: SourceFile::new(shown, text), root, manifest_file: file.to_path_buf() })
     }
 
-    /// The same project with another text of its manifest, which is not written yet.
+    /// The same project with another text of its manifest, which is not written to the disk.
     #[must_use]
     pub fn with_text(&self, text: String) -> Project {
         Project { source: SourceFile::new(self.source.path(), text), ..self.clone() }
     }
 
-    /// The manifest, and what reading it found.
+    /// Parses the manifest; returns it, if it could be read, with the findings.
     pub fn manifest(&self) -> (Option<Manifest>, Report) {
         erp_manifest::parse(&self.source)
     }
 
-    /// Where `build --release` puts the component, which ships.
+    /// Where `build --release` writes the component that ships.
     pub fn component_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist").join(format!("{}.wasm", *manifest.metadata.id))
     }
 
-    /// Where `build` puts the component for development.
+    /// Where `build` writes the component for development.
     pub fn debug_component_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist/debug").join(format!("{}.wasm", *manifest.metadata.id))
     }
 
-    /// The component that was built, for whoever only looks at it: the one that ships, where there is one.
+    /// Where commands that only read the built component find it: the one that ships if it exists, or else the one for
+    /// development.
     pub fn built_component_file(&self, manifest: &Manifest) -> PathBuf {
         let files = [self.component_file(manifest), self.debug_component_file(manifest)];
         files.into_iter().find(|file| file.is_file()).unwrap_or_else(|| self.component_file(manifest))
     }
 
-    /// Where a release build puts the component with the lines of its source, which does not ship.
+    /// Where a release build writes the component with the lines of its source, which does not ship.
     pub fn lines_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist").join(format!("{}.lines.wasm", *manifest.metadata.id))
     }
 
-    /// Where `build` puts the bill of materials of the component.
+    /// Where `build` writes the bill of materials of the component.
     pub fn sbom_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist").join(format!("{}.cdx.json", *manifest.metadata.id))
     }
 
-    /// Where `build` puts the account of how the component was built.
+    /// Where `build` writes the provenance of the component.
     pub fn provenance_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist").join(format!("{}.provenance.json", *manifest.metadata.id))
     }
 
-    /// Where `pack` puts the package.
+    /// Where `pack` writes the package.
     pub fn package_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist").join(format!("{}-{}.erpx", *manifest.metadata.id, *manifest.metadata.version))
     }
@@ -143,7 +144,7 @@ impl Project {
     /// The scenario files, sorted.
     ///
     /// # Errors
-    /// The folder that could not be read.
+    /// An error if a folder cannot be read.
     pub fn scenario_files(&self) -> std::io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         let mut folders = vec![self.root.join("tests")];
@@ -165,8 +166,8 @@ impl Project {
         Ok(files)
     }
 
-    /// The content of a file of the project, by its path relative to the manifest. Paths that leave
-    /// the project, and those over links, find nothing.
+    /// The content of a file of the project, by its path relative to the manifest. None for a path that leaves the
+    /// project or goes over a link, and for a file that cannot be read.
     pub fn file(&self, path: &str) -> Option<Vec<u8>> {
         fs_err::read(erp_files::inside(&self.root, Path::new(path)).ok()?).ok()
     }

@@ -13,17 +13,17 @@ use thiserror::Error;
 use super::Project;
 use super::secrets::find_secret;
 
-/// Folders whose files go along.
+/// Folders whose files are packed.
 const FOLDERS: [&str; 2] = ["assets", "pages"];
-/// Single files that go along where they are there.
+/// Single files that are packed if they exist.
 const FILES: [&str; 3] = ["README.md", "LICENSE", "CHANGELOG.md"];
-/// The file that says what stays behind, in git's syntax.
+/// The file that lists what is not packed, in git's syntax.
 const IGNORE_FILE: &str = ".erpxignore";
 
-/// Why a file cannot go along.
+/// Why a file cannot be packed.
 #[derive(Debug, Error)]
 pub enum FileProblem {
-    /// Its name would not mean the same everywhere.
+    /// Its name does not mean the same on every system.
     #[error("`{name}` cannot be packed: {problem}")]
     Name {
         /// The file.
@@ -31,7 +31,7 @@ pub enum FileProblem {
         /// Why.
         problem: String,
     },
-    /// On machines where case does not count it is, or lies in, another file.
+    /// On systems that ignore case, it has the path of another file, or a path inside one.
     #[error("`{name}` and `{other}` cannot both be packed: where case does not count, they are one")]
     Clash {
         /// The file.
@@ -63,22 +63,22 @@ pub enum FileProblem {
 /// Why the files cannot be packed.
 #[derive(Debug, Error)]
 pub enum FileError {
-    /// Some must not go along; all of them.
+    /// All files that cannot be packed.
     #[error("{} of the files cannot be packed", .0.len())]
     Refused(Vec<FileProblem>),
-    /// `.erpxignore` cannot be understood.
+    /// `.erpxignore` cannot be parsed.
     #[error("{IGNORE_FILE}: {0}")]
     Ignore(String),
-    /// One cannot be read.
+    /// A file or folder cannot be read.
     #[error("cannot read a file of the project: {0}")]
     Unreadable(io::Error),
 }
 
-/// The files, sorted by name. The same project gives the same files, whatever order the folder has. `allowed` are files
-/// that may go along although they look like secrets.
+/// The files, sorted by name. The same project gives the same files, whatever order its folders have. `allowed` are
+/// files that are packed although they look like secrets.
 ///
 /// # Errors
-/// [`FileError`] with everything that is wrong.
+/// [`FileError`] with all problems.
 pub fn package_files(
     project: &Project,
     manifest: &Manifest,
@@ -88,7 +88,7 @@ pub fn package_files(
     let mut found = ProjectFile { ignored, allowed, names: Vec::new(), problems: Vec::new() };
     let pages = manifest.ui.pages.iter().filter_map(|page| page.file.as_ref()).map(|file| (**file).clone());
     let listed = FOLDERS.iter().chain(&FILES).map(|name| (*name).to_owned());
-    // As it is written: once the rows of these files were read, the manifest names them no more.
+    // The manifest as it is written: one whose fixture files were read no longer names them.
     let written = project.manifest().0;
     let fixtures = written.iter().flat_map(|manifest| manifest.fixtures.iter().chain(&manifest.demo));
     let fixtures = fixtures.filter_map(|fixture| fixture.file.as_ref()).map(|file| (**file).clone());
@@ -113,7 +113,7 @@ pub fn package_files(
     if problems.is_empty() { Ok(entries) } else { Err(FileError::Refused(problems)) }
 }
 
-/// Files that are one where case does not count, or one of which is there the folder of the other.
+/// Pairs of files that have the same path if case is ignored, or one of which is then a folder of the other.
 fn clashes(names: &[String]) -> Vec<FileProblem> {
     let mut known: BTreeMap<String, &String> = BTreeMap::new();
     let mut found = Vec::new();
@@ -131,7 +131,7 @@ fn clashes(names: &[String]) -> Vec<FileProblem> {
     found
 }
 
-/// What systems leave in folders, and nobody means to ship.
+/// Whether a file is one that operating systems leave in folders, which is never packed.
 fn is_litter(name: &str) -> bool {
     let is_named = |part: &str| matches!(part, ".DS_Store" | "__MACOSX" | "Thumbs.db" | "desktop.ini");
     name.split('/').any(|part| is_named(part) || part.starts_with("._"))
@@ -145,7 +145,7 @@ struct ProjectFile<'a> {
 }
 
 impl ProjectFile<'_> {
-    /// A file, or all files of a folder. A link is never followed: what it leads to may be anybody's.
+    /// Collects a file, or all files of a folder. A link is never followed: it may lead out of the project.
     fn collect(&mut self, root: &Path, path: &Path) -> Result<(), FileError> {
         let kind = match fs_err::symlink_metadata(path) {
             Ok(metadata) => metadata.file_type(),
@@ -169,7 +169,7 @@ impl ProjectFile<'_> {
         if !kind.is_file() {
             self.problems.push(FileProblem::NotRegular { name });
         } else if let Some(secret) = find_secret(&name, b"").filter(|_| !self.allowed.contains(&name)) {
-            // A name that says that it holds a secret is told of as that, and not as a name that cannot be packed.
+            // A name that marks a secret is reported as a secret, not as a name that cannot be packed.
             self.problems.push(FileProblem::Secret { name, line: None, what: secret.what });
         } else if let Some(problem) = name_problem(&name) {
             self.problems.push(FileProblem::Name { name, problem });

@@ -1,6 +1,6 @@
 //! Files that are not meant to be published: keys, tokens, settings with passwords.
 
-/// Files whose name alone says what they hold.
+/// Names and endings of files that mark a secret, and what such a file holds.
 const NAMES: [(&str, &str); 12] = [
     (".env", "settings of a machine"),
     ("id_rsa", "a private key"),
@@ -16,7 +16,7 @@ const NAMES: [(&str, &str); 12] = [
     (".key", "a key"),
 ];
 
-/// Texts that begin a secret: what is in front, how many characters of a token follow at least, what it is.
+/// Texts that begin a secret: the prefix, the least number of characters of a token after it, and what it is.
 const MARKS: [(&str, usize, &str); 33] = [
     ("-----BEGIN PRIVATE KEY-----", 0, "a private key"),
     ("-----BEGIN ENCRYPTED PRIVATE KEY-----", 0, "a private key"),
@@ -58,11 +58,11 @@ const MARKS: [(&str, usize, &str); 33] = [
 pub struct FoundSecret {
     /// What it looks like.
     pub what: &'static str,
-    /// The line that it stands on, from 1; none where the file's name says it.
+    /// Its line, from 1; none if the file's name marks the secret.
     pub line: Option<usize>,
 }
 
-/// What in a file looks like a secret: its name first, then its text. The text itself is never shown.
+/// Finds what in a file looks like a secret: first by its name, then by its text. The text itself is not returned.
 pub fn find_secret(name: &str, bytes: &[u8]) -> Option<FoundSecret> {
     let file = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
     let public = file.ends_with(".pub.pem");
@@ -79,7 +79,7 @@ pub fn find_secret(name: &str, bytes: &[u8]) -> Option<FoundSecret> {
     })
 }
 
-/// Tokens in a built component. The heads of key files are left out: every library that reads keys holds them.
+/// Finds a token in a built component. The heads of key files do not count: every library that reads keys holds them.
 pub fn find_token(component: &[u8]) -> Option<&'static str> {
     let tokens = MARKS.iter().filter(|(_, follows, _)| *follows > 0);
     tokens.into_iter().find_map(|(mark, follows, what)| find_mark(component, mark.as_bytes(), *follows).map(|_| *what))
@@ -90,7 +90,7 @@ fn find_mark(bytes: &[u8], mark: &[u8], follows: usize) -> Option<usize> {
     let first = *mark.first()?;
     let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == first).map(|(at, _)| at);
     starts.filter(|at| bytes[*at..].starts_with(mark)).find(|at| {
-        // The middle of a longer word is none.
+        // The middle of a longer word is no token.
         let begins = follows == 0 || *at == 0 || !is_token(&bytes[*at - 1]);
         let token = bytes.get(*at + mark.len()..*at + mark.len() + follows);
         begins && token.is_some_and(|token| token.iter().all(is_token))

@@ -1,7 +1,7 @@
-//! Which files of a project changed: by their content, so that a file that is written without a change is none.
+//! Which files of a project changed. The content counts: a file that is written without a change has not changed.
 //!
-//! Files are looked at and not listened for: that works the same on every system, on network drives and in containers,
-//! and a project has some dozens of them.
+//! Files are polled: that works the same on every system, on network drives and in containers, and a project has only
+//! some dozens of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
@@ -12,52 +12,53 @@ use ignore::WalkBuilder;
 
 use super::MANIFEST_FILE;
 
-/// Folders that hold nothing that anybody writes by hand.
+/// Folders without files that users write by hand.
 const SKIPPED: [&str; 7] = ["target", "dist", "node_modules", "venv", ".git", ".erp-plugin", "__pycache__"];
-/// What a build writes into the source, and what is no change of the user's.
+/// What a build writes into the source, which is no change by the user.
 const MADE: [&str; 2] = ["src/erp", "src/bindings.rs"];
 
-/// What a file matters to.
+/// What a changed file affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Concern {
-    /// The manifest and what it names: pages, labels, rows.
+    /// The manifest and the files that it names: pages, labels, rows.
     Manifest,
     /// What the component is built from.
     Source,
-    /// What builds write down of crates and packages, and users change with other tools.
+    /// Lock files of crates and packages, which builds write and users change with other tools.
     Lock,
     /// Scenarios.
     Tests,
 }
 
-/// A project's files, as they were when they were last looked at.
+/// The files of a project as they were at the last look.
 #[derive(Debug)]
 pub struct FolderWatch {
     root: PathBuf,
-    /// Folders of crates beside the project, which are followed as its source is.
+    /// Folders of crates outside the project, which are watched like its source.
     beside: Vec<PathBuf>,
-    /// The files of the last look.
+    /// The files of the last look, with size and modification time.
     stamps: Stamps,
-    /// Digests of what is known to whoever watches.
+    /// Digests of the contents whose changes were already returned.
     known: BTreeMap<PathBuf, u64>,
-    /// Since when a file is another one, where it may still be being written.
+    /// When a file was last seen to change, while it may still be being written; none if all files are settled.
     unsettled: Option<Instant>,
 }
 
 type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
-/// How long a file must stay as it is before it counts.
+/// How long files must stay unchanged before a change counts.
 const SETTLING: Duration = Duration::from_millis(20);
 
 impl FolderWatch {
-    /// The project of a folder; what is there now is known.
+    /// Watches the project of a folder; the present content counts as known.
     pub fn new(root: &Path) -> FolderWatch {
         let stamps = stamps(root, &[]);
         let known = stamps.keys().filter_map(|file| Some((file.clone(), digest(&root.join(file))?))).collect();
         FolderWatch { root: root.to_path_buf(), beside: Vec::new(), stamps, known, unsettled: None }
     }
 
-    /// Follows folders of crates beside the project too, instead of those before; what is there now is known.
+    /// Also watches folders of crates outside the project, instead of the previous ones; their present content counts
+    /// as known.
     pub fn follow(&mut self, beside: Vec<PathBuf>) {
         if beside == self.beside {
             return;
@@ -74,14 +75,14 @@ impl FolderWatch {
         self.stamps.extend(there.into_iter().filter(|(file, _)| file.is_absolute()));
     }
 
-    /// What changed since the last look that found something. A file that was another one a moment ago is still being
-    /// written: it counts at a later look that finds it the same.
+    /// Returns what changed since the last look that found a change. A file that has just changed may still be being
+    /// written: it counts at a later look that finds it unchanged.
     pub fn look(&mut self, now: Instant) -> BTreeSet<Concern> {
         self.compare(now).1
     }
 
-    /// As [`FolderWatch::look`], but source that is another one counts at once: for whoever gives up what it has begun when the
-    /// file changes once more.
+    /// As [`FolderWatch::look`], but changed source counts at once, for a caller that cancels its work if the file
+    /// changes again.
     pub fn look_early(&mut self, now: Instant) -> BTreeSet<Concern> {
         let (before, mut found) = self.compare(now);
         let Some(before) = before else { return found };
@@ -98,12 +99,12 @@ impl FolderWatch {
         found
     }
 
-    /// Whether no file may still be being written, as far as the last look knows.
+    /// Whether all files were settled at the last look.
     pub fn is_settled(&self) -> bool {
         self.unsettled.is_none()
     }
 
-    /// What changed and counts; and the files of the look before, where they were others.
+    /// The files of the look before, if they were different, and the changes that count.
     fn compare(&mut self, now: Instant) -> (Option<Stamps>, BTreeSet<Concern>) {
         let there = stamps(&self.root, &self.beside);
         if there != self.stamps {
@@ -123,14 +124,14 @@ impl FolderWatch {
     }
 }
 
-/// Endings of files that a manifest can name: rows, labels, pages and what they show. A database or a log that lies in
-/// the project matters to nobody.
+/// Endings of files that a manifest can name: rows, labels, pages and their assets. Other files in the project, such as
+/// a database or a log, do not matter.
 const NAMED: [&str; 17] = [
     "toml", "csv", "json", "html", "css", "js", "mjs", "svg", "png", "jpg", "jpeg", "webp", "gif", "woff2", "txt",
     "hbs", "md",
 ];
 
-/// What a file of a project matters to, by its path in it; none where nobody minds.
+/// What a file of a project affects, by its path in the project; none if it does not matter.
 fn concern(file: &Path) -> Option<Concern> {
     if file.is_absolute() {
         return Some(Concern::Source);
@@ -144,14 +145,14 @@ fn concern(file: &Path) -> Option<Concern> {
         Some("Cargo.lock" | "package-lock.json") => Concern::Lock,
         Some("src" | "wit" | ".cargo" | "Cargo.toml" | "build.rs") => Concern::Source,
         Some("package.json" | "tsconfig.json" | "requirements.txt") => Concern::Source,
-        // Crates of `[[link]]` may lie anywhere.
+        // Crates of `[[link]]` may be anywhere.
         _ if name.ends_with(".rs") || name.ends_with("Cargo.toml") => Concern::Source,
         _ if NAMED.iter().any(|ending| file.extension().is_some_and(|own| own == *ending)) => Concern::Manifest,
         _ => return None,
     })
 }
 
-/// The files of a project by their paths in it, and those beside it by their whole paths.
+/// The files of a project by relative paths, and those of folders outside it by absolute paths.
 fn stamps(root: &Path, beside: &[PathBuf]) -> Stamps {
     let mut found = stamps_of(root);
     for folder in beside {
@@ -177,7 +178,7 @@ fn stamps_of(root: &Path) -> Stamps {
     found
 }
 
-/// Enough to tell two versions of a file apart; nobody relies on it for more.
+/// Suffices to distinguish two versions of a file, and serves no other purpose.
 fn digest(file: &Path) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&fs_err::read(file).ok()?);

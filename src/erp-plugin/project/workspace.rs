@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{MANIFEST_FILE, Project, ProjectError, manifest_in};
 
-/// How deep below the root plugins are looked for.
+/// How many levels below the root a manifest may be.
 const DEPTH: usize = 5;
 /// Folders that hold no plugins of their own.
 const SKIPPED: [&str; 4] = ["target", "dist", "node_modules", "venv"];
@@ -17,20 +17,20 @@ const SKIPPED: [&str; 4] = ["target", "dist", "node_modules", "venv"];
 pub struct Member {
     /// The plugin's id.
     pub id: String,
-    /// Its manifest.
+    /// The manifest's file.
     pub manifest_file: PathBuf,
-    /// The folder's name; cargo calls the package so, mostly.
+    /// The folder's name, which is usually also the name of the cargo package.
     pub folder: String,
-    /// Ids of plugins without which it does not work.
+    /// Ids of the plugins that it requires.
     needs: Vec<String>,
-    /// Ids of plugins that it works with where they are there.
+    /// Ids of the plugins that it uses if they are installed.
     wishes: Vec<String>,
 }
 
 /// Why a folder is no workspace.
 #[derive(Debug, Error)]
 pub enum WorkspaceError {
-    /// There is no plugin in it.
+    /// No plugin was found in it.
     #[error("there is no {MANIFEST_FILE} in {} or below it", .0.display())]
     Empty(PathBuf),
     /// A manifest cannot be read.
@@ -51,8 +51,8 @@ pub enum WorkspaceError {
     Circle(String),
 }
 
-/// The folder whose plugins belong together: the outermost one above `folder` whose `Cargo.toml` names members, or the
-/// folder itself.
+/// The root of a workspace: the outermost folder at or above `folder` whose `Cargo.toml` names members, or else
+/// `folder` itself.
 pub fn workspace_root(folder: &Path) -> PathBuf {
     let names_members = |folder: &&Path| {
         let text = fs_err::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
@@ -77,7 +77,7 @@ pub fn members(root: &Path) -> Result<Vec<Member>, WorkspaceError> {
     for file in folders.filter_map(|entry| manifest_in(entry.path())) {
         let project = Project::open(&file, root)?;
         let Some(manifest) = project.manifest().0 else {
-            // What cannot be read is told by the command that reads it.
+            // The command that reads this manifest reports its errors.
             let folder = folder_name(&file);
             found.push(Member {
                 id: folder.clone(),
@@ -112,7 +112,7 @@ fn in_order(mut left: Vec<Member>) -> Result<Vec<Member>, WorkspaceError> {
     while !left.is_empty() {
         let is_there = |id: &String| left.iter().all(|other| other.id != *id);
         let is_free = |member: &Member| member.needs.iter().all(is_there);
-        // What is only wished for goes in front where it can, and holds nobody up where it cannot.
+        // A plugin that is only optional comes first if possible, and does not delay others otherwise.
         let is_best = |member: &Member| is_free(member) && member.wishes.iter().all(is_there);
         let Some(next) = left.iter().position(is_best).or_else(|| left.iter().position(is_free)) else {
             let ids: Vec<String> = left.into_iter().map(|member| member.id).collect();

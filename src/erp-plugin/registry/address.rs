@@ -1,8 +1,9 @@
-//! Addresses of servers: which may be sent a token, and whose it is.
+//! Addresses of servers: which may receive a token, and which server a token belongs to.
 
 use super::PublishError;
 
-/// A token that would break out of its header, or that a cut file left, is sent nowhere.
+/// Refuses a token that is empty, or that holds white space or control characters: its file was cut off, or it would
+/// break out of its header.
 pub(super) fn check_token(token: Option<&str>) -> Result<(), PublishError> {
     let is_bad = |token: &str| token.is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace());
     if token.is_some_and(is_bad) {
@@ -11,7 +12,7 @@ pub(super) fn check_token(token: Option<&str>) -> Result<(), PublishError> {
     Ok(())
 }
 
-/// The address without its last slash.
+/// Checks an address, and returns it without slashes at its end. A token is only sent over https, or to this machine.
 pub(super) fn checked_address(address: &str, has_token: bool) -> Result<String, PublishError> {
     let bad = |why: &str| Err(PublishError::BadAddress(format!("`{address}` is no address of a platform: {why}")));
     let Ok(url) = reqwest::Url::parse(address) else { return bad("write it like https://erp.example.com") };
@@ -30,7 +31,7 @@ pub(super) fn checked_address(address: &str, has_token: bool) -> Result<String, 
     Ok(address.trim_end_matches('/').to_owned())
 }
 
-/// Scheme, host and port of an address: what a token belongs to. None for what is no address.
+/// The scheme, host and port that a token belongs to; none if the address is not a URL with a host.
 pub fn origin(address: &str) -> Option<String> {
     let url = reqwest::Url::parse(address).ok()?;
     let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
@@ -39,7 +40,7 @@ pub fn origin(address: &str) -> Option<String> {
 
 pub(super) fn is_loopback(address: &str) -> bool {
     let url = reqwest::Url::parse(address).ok();
-    // An address, and not a name that looks like one: `127.evil.example` is somebody else's.
+    // Only an IP address counts, not a name that looks like one: `127.evil.example` belongs to someone else.
     url.as_ref().and_then(reqwest::Url::host_str).is_some_and(|host| {
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())

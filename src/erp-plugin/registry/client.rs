@@ -1,4 +1,4 @@
-//! The client's side of the upload.
+//! The client of a platform's HTTP API: uploads, requests and streams.
 
 use std::io::{self, Cursor, Read};
 use std::time::{Duration, SystemTime};
@@ -15,13 +15,13 @@ use super::address::{check_token, checked_address, is_loopback};
 use super::sent::{Upload, Waits};
 use super::{PublishError, ServerConnection, retry};
 
-/// Bytes of an answer at the most.
+/// The most bytes of a response.
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
-/// A line that carries less than this is too slow: an upload may take so much longer than other requests.
+/// The slowest upload in bytes per second: it extends the time limit of an upload by the size of the package.
 const SLOWEST_BYTES_A_SECOND: u64 = 32 << 10;
 const MEDIA_TYPE: &str = "application/vnd.erpx.v1+zip";
 
-/// A platform, and who we are there.
+/// A client of a platform, with its token.
 pub struct Client {
     http: HttpClient,
     base: String,
@@ -37,16 +37,16 @@ impl std::fmt::Debug for Client {
 /// An upload that succeeded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UploadResult {
-    /// True where the platform had exactly this package before.
+    /// True if the platform already had exactly this package.
     pub already_there: bool,
     /// How often it was sent.
     pub attempts: u32,
-    /// What the platform gave for it.
+    /// The platform's receipt.
     pub receipt: Value,
 }
 
 impl Client {
-    /// A client for a platform. A token is only sent over https, or on this machine.
+    /// A client for a platform. A token is only sent over https, or to this machine.
     ///
     /// # Errors
     /// [`PublishError::BadAddress`] and [`PublishError::Client`].
@@ -54,7 +54,7 @@ impl Client {
         let ServerConnection { token, .. } = &connection;
         let base = checked_address(address, token.is_some())?;
         check_token(token.as_deref().map(String::as_str))?;
-        // An error means that the provider was installed before.
+        // It has no effect if a provider was installed before.
         crate::network::choose_cryptography();
         let mut builder = HttpClient::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -77,7 +77,7 @@ impl Client {
                 let bad = |error: reqwest::Error| PublishError::BadAddress(format!("`{proxy}` is no proxy: {error}"));
                 builder.proxy(reqwest::Proxy::all(proxy).map_err(bad)?)
             }
-            // This machine is reached without help.
+            // This machine is reached without a proxy.
             None if is_loopback(&base) => builder.no_proxy(),
             None => builder,
         };
@@ -85,10 +85,11 @@ impl Client {
         Ok(Client { http, base, connection })
     }
 
-    /// Asks the platform's API; gives status and body, whatever the status is.
+    /// Sends a request to the platform's API; returns status and body, whatever the status is.
     ///
     /// # Errors
-    /// [`PublishError::Unreachable`] and [`PublishError::NotAPlatform`].
+    /// [`PublishError::Unreachable`], [`PublishError::Certificate`], [`PublishError::NotAPlatform`], and
+    /// [`PublishError::BadAddress`] for an invalid method.
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), PublishError> {
         let method = reqwest::Method::from_bytes(method.as_bytes())
             .map_err(|_| PublishError::BadAddress(format!("`{method}` is no HTTP method")))?;
@@ -101,7 +102,7 @@ impl Client {
         if status == 204 { Ok((status, Value::Null)) } else { self.json(response).map(|body| (status, body)) }
     }
 
-    /// What the platform tells line by line, for so long; without an end where no time is given.
+    /// Opens a stream of JSON documents, one a line, for at most `wait`; without it, the stream has no end.
     ///
     /// # Errors
     /// [`PublishError`].
@@ -113,7 +114,7 @@ impl Client {
         if response.status().is_success() { Ok(response) } else { Err(self.refused(response)) }
     }
 
-    /// The receipt of a version that the platform has already.
+    /// The receipt of a version; none if the platform does not have the version.
     ///
     /// # Errors
     /// [`PublishError`].
@@ -127,8 +128,8 @@ impl Client {
         }
     }
 
-    /// Sends a package. After a failure that leaves open whether it arrived, the platform is asked
-    /// before it is sent again. `sent` hears of every byte, `retrying` of every wait.
+    /// Sends a package. After a failure that leaves open whether it arrived, the platform is asked before it is sent
+    /// again. `sent` gets the number of bytes of each part, `retrying` the reason and the length of each wait.
     ///
     /// # Errors
     /// [`PublishError`].
@@ -152,7 +153,7 @@ impl Client {
                     };
                 }
                 Ok(None) => {}
-                // It was sent, and nobody can be asked what became of it.
+                // It was sent, and the platform cannot be asked whether it has it.
                 Err(error) if attempt > 0 => return Err(self.unknown(&error)),
                 Err(error) => return Err(error),
             }
@@ -164,7 +165,7 @@ impl Client {
                         Ok(published) => return Ok(published),
                         Err(error) => return self.what_became_of(&sent_now, attempt, error),
                     },
-                    // An answer that was cut off leaves open what was stored: the platform is asked.
+                    // A response that was cut off leaves open what was stored: the platform is asked.
                     Err(PublishError::Unreachable { reason, .. }) => (reason, None),
                     Err(error) => return self.what_became_of(&sent_now, attempt, error),
                 },
@@ -190,8 +191,8 @@ impl Client {
         }
     }
 
-    /// The last word after bytes were sent and no good answer came: the platform may have taken the package all the
-    /// same. Where it says that it has not, the failure is what it was.
+    /// The result after a package was sent without a valid response: the platform may have accepted it nevertheless. If
+    /// it says that it has not, the failure is returned.
     fn what_became_of(
         &self,
         sent: &Upload<'_>,
@@ -212,8 +213,8 @@ impl Client {
         PublishError::Unknown { address: self.base.clone(), reason: failure.to_string() }
     }
 
-    /// Asks whether the version is there. A platform that is down is asked again, as long as there
-    /// are attempts left.
+    /// Asks whether the platform has the version. A platform that is down is asked again, as long as there are attempts
+    /// left.
     fn probe(&self, sent: &Upload<'_>, attempts: u32, waits: &mut Waits<'_>) -> Result<Option<Value>, PublishError> {
         let mut attempt = attempts;
         loop {
@@ -289,7 +290,7 @@ impl Client {
         }
     }
 
-    /// A server may send back what it was sent; a token is shown nowhere.
+    /// Removes the token from a server's text, which may repeat it: a token is never shown.
     fn without_token(&self, text: &str) -> String {
         match &self.connection.token {
             Some(token) => text.replace(token.as_str(), "…"),
@@ -306,7 +307,7 @@ impl Client {
     }
 }
 
-/// The time that a server names its moments by.
+/// The system clock, against which a moment in `Retry-After` is measured.
 #[expect(clippy::disallowed_methods, reason = "a wait on the network, which no guest sees")]
 fn clock() -> SystemTime {
     SystemTime::now()
@@ -316,12 +317,12 @@ fn retry_after(response: &Response) -> Option<Duration> {
     retry::retry_after(response.headers().get("retry-after")?.to_str().ok()?, clock())
 }
 
-/// Certificates do not become good by waiting; everything else on the way may.
+/// Whether a retry may help: it does not for an invalid certificate.
 fn is_transient(error: &reqwest::Error) -> bool {
     !error.is_builder() && !is_about_certificate(error)
 }
 
-/// reqwest hides the error of TLS behind others, and errors of input hide theirs.
+/// Searches the causes: reqwest wraps the error of TLS in others, and I/O errors hide theirs.
 fn is_about_certificate(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -340,7 +341,7 @@ fn answer(response: Response) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// An error with its causes, and without the address, which is said already.
+/// The causes of an error, without the address, which the message already names.
 fn chain(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut source = std::error::Error::source(error);
@@ -354,12 +355,12 @@ fn chain(error: &reqwest::Error) -> String {
     if text.is_empty() { error.to_string() } else { text }
 }
 
-/// The beginning of a server's text, on one line that cannot take over a terminal.
+/// The first 2000 characters of a server's text, on one line that cannot control a terminal.
 pub(super) fn printable(text: &str) -> String {
     erp_manifest::diagnostics::printable(text).chars().take(2_000).collect()
 }
 
-/// Tells how much of the body was read, which is how much was sent.
+/// Reports how many bytes of the body were read, which is how many were sent.
 struct CountedBody<F> {
     bytes: Cursor<Vec<u8>>,
     sent: F,

@@ -7,15 +7,15 @@ use zeroize::Zeroizing;
 /// How a server is reached.
 #[derive(Clone)]
 pub struct ServerConnection {
-    /// What the server knows the user by.
+    /// The token that identifies the user; none for an anonymous client.
     pub token: Option<Zeroizing<String>>,
-    /// How long a request may take beside the time that its body needs.
+    /// How long a request may take, without the time for the body of an upload.
     pub timeout: Duration,
-    /// A proxy, instead of what the environment names.
+    /// A proxy that replaces the one of the environment.
     pub proxy: Option<String>,
-    /// Further certificates of authorities that are trusted, as PEM.
+    /// Additional certificates of trusted authorities, as PEM.
     pub ca: Option<Vec<u8>>,
-    /// What waits between two attempts.
+    /// The function that waits between two attempts; `std::thread::sleep` by default.
     pub pause: fn(Duration),
 }
 
@@ -33,7 +33,7 @@ impl Default for ServerConnection {
 
 impl std::fmt::Debug for ServerConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The token is shown nowhere.
+        // The token is never shown.
         f.debug_struct("Connection").field("timeout", &self.timeout).field("proxy", &self.proxy).finish_non_exhaustive()
     }
 }

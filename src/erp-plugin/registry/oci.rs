@@ -1,9 +1,9 @@
-//! Packages in an OCI registry: the way to many machines, over the registries, mirrors and caches that are there.
+//! Packages in an OCI registry, which reach many machines through existing registries, mirrors and caches.
 //!
-//! A version is two artifacts. Under the tag `<version>` lies the plain component in the form of the Bytecode Alliance
-//! (one layer `application/wasm`), which `wkg` and runtimes pull. Under `erpx-<version>`, which no version can be, lies the
-//! package as it is, one layer, whose subject is the component; it is written last, so that a version with this tag is
-//! whole.
+//! A version is two artifacts. The tag `<version>` names the plain component in the form of the Bytecode Alliance (one
+//! layer `application/wasm`), which `wkg` and runtimes pull. The tag `erpx-<version>`, which no version can be, names
+//! the unchanged package in one layer, whose subject is the component. It is written last, so that a version with this
+//! tag is complete.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const WASM_TYPE: &str = "application/wasm";
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// What is pushed.
+/// The version of a plugin to push.
 #[derive(Debug, Clone)]
 pub struct OciPackage<'a> {
     /// The plugin's id.
@@ -39,16 +39,16 @@ pub struct OciPackage<'a> {
     pub exports: Vec<String>,
     /// The component.
     pub component: &'a [u8],
-    /// The package, as it was verified.
+    /// The bytes of the package that was verified.
     pub package: &'a [u8],
-    /// The type of the package.
+    /// The media type of the package.
     pub package_type: &'static str,
 }
 
-/// What lies in the registry now.
+/// The two artifacts in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OciPublished {
-    /// True where the registry had exactly this before.
+    /// True if the registry already had exactly this version.
     pub already_there: bool,
     /// The component, as `host/repository:tag`.
     pub component: String,
@@ -58,18 +58,19 @@ pub struct OciPublished {
     pub digest: String,
 }
 
-/// An artifact: its manifest and what it is made of.
+/// An artifact: its tag, its manifest, and its blobs with their digests.
 struct Artifact {
     tag: String,
     manifest: Vec<u8>,
     blobs: Vec<(String, Vec<u8>)>,
 }
 
-/// Pushes a version; with `Push::Look` it is only looked at. `address` is `oci://host/repository`. Running it again
-/// goes on where it stopped: what is there is not sent again. `sent` hears of every blob, `retrying` of every wait.
+/// Pushes a version; with `Push::Look` nothing is sent. `address` is `oci://host/repository`. Running it again resumes:
+/// existing blobs are not sent again. `sent` gets the size of each blob, `retrying` the reason and the length of each
+/// wait.
 ///
 /// # Errors
-/// [`PublishError`], also where the version is there with another content.
+/// [`PublishError`], also if the registry has the version with other content.
 pub fn push(
     address: &str,
     connection: &ServerConnection,
@@ -111,7 +112,7 @@ pub fn push(
         };
         if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, None, &error) {
             let address = address.to_owned();
-            // The last answer may have been lost behind the last write.
+            // The last write may have succeeded although its response was lost.
             return match runtime.block_on(pushing.is_there(&whole)) {
                 Ok(true) => Ok(OciPublished {
                     already_there: false,
@@ -127,7 +128,7 @@ pub fn push(
     }
 }
 
-/// A registry, and who we are there.
+/// A registry, with our credentials.
 struct RegistrySession<'a> {
     client: Client,
     auth: RegistryAuth,
@@ -141,7 +142,7 @@ impl RegistrySession<'_> {
         Reference::with_tag(registry, repository, artifact.tag.clone())
     }
 
-    /// Sends what is not there; true where everything was.
+    /// Sends what the registry does not have; true if it had everything.
     async fn push(
         &self,
         component: &Artifact,
@@ -175,7 +176,7 @@ impl RegistrySession<'_> {
         Ok(false)
     }
 
-    /// Whether the tag names exactly this artifact; an error where it names another.
+    /// Whether the tag names exactly this artifact; an error if it names another.
     async fn is_there(&self, artifact: &Artifact) -> Result<bool, PublishError> {
         match self.client.fetch_manifest_digest(&self.target(artifact), &self.auth).await {
             Ok(digest) if digest == format!("sha256:{}", sha256_hex(&artifact.manifest)) => Ok(true),
@@ -187,16 +188,16 @@ impl RegistrySession<'_> {
     }
 }
 
-/// Whether anything is sent.
+/// Whether artifacts are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Push {
-    /// Everything that is not there.
+    /// Sends everything that the registry does not have.
     Send,
-    /// Nothing.
+    /// Sends nothing, and only checks.
     Look,
 }
 
-/// Nothing of this name was pushed yet.
+/// Whether an error means that nothing of this name was pushed yet.
 fn is_unknown(envelope: &oci_client::errors::OciEnvelope) -> bool {
     use oci_client::errors::OciErrorCode::{ManifestUnknown, NameUnknown, NotFound};
     envelope.errors.iter().any(|error| matches!(error.code, ManifestUnknown | NameUnknown | NotFound))
@@ -213,7 +214,7 @@ fn taken() -> PublishError {
 }
 
 fn component_artifact(package: &OciPackage<'_>) -> Artifact {
-    // The moment is a constant, so that the same package gives the same digests.
+    // The moment is constant, so that the same package gives the same digests.
     let config = json!({
         "created": "1980-01-01T00:00:00Z", "architecture": "wasm", "os": "wasip2",
         "layerDigests": [digest(package.component)],
@@ -262,7 +263,7 @@ fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
-/// A tag has no `+`; registries of packages write `_` in its place.
+/// A tag cannot contain `+`; registries of packages use `_` instead.
 fn tag(version: &str) -> String {
     version.replace('+', "_")
 }
@@ -285,7 +286,7 @@ fn client(base: &Reference, connection: &ServerConnection) -> Result<Client, Pub
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
     let is_loopback =
         name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    // A registry on this machine needs no TLS; for any other, nothing goes in the clear.
+    // A registry on this machine needs no TLS; every other one must use it.
     let protocol = if is_loopback { ClientProtocol::Http } else { ClientProtocol::Https };
     let ca = connection.ca.iter().map(|pem| Certificate { encoding: CertificateEncoding::Pem, data: pem.clone() });
     let config = ClientConfig {
@@ -297,12 +298,12 @@ fn client(base: &Reference, connection: &ServerConnection) -> Result<Client, Pub
         https_proxy: connection.proxy.clone(),
         ..ClientConfig::default()
     };
-    // The library's fallback panics where TLS cannot start at all; that is found out here.
+    // The library's fallback panics if TLS cannot start at all, so that is tested first.
     reqwest::Client::builder().build().map_err(|error| PublishError::Client(error.to_string()))?;
     Client::try_from(config).map_err(|error| PublishError::Client(error.to_string()))
 }
 
-/// `user:password`, or a token.
+/// The credentials: `user:password`, or a token.
 fn auth(token: Option<&Zeroizing<String>>) -> RegistryAuth {
     match token.map(|token| token.split_once(':').ok_or(token)) {
         None => RegistryAuth::Anonymous,

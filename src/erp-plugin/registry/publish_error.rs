@@ -5,10 +5,10 @@ use std::time::Duration;
 use erp_manifest::codes::ErrorCode;
 use thiserror::Error;
 
-/// Why nothing was uploaded.
+/// Why an upload failed.
 #[derive(Debug, Error)]
 pub enum PublishError {
-    /// The address is none that a token may be sent to.
+    /// The address cannot be used, or a setting of the connection is invalid.
     #[error("{0}")]
     BadAddress(String),
     /// The client could not be set up.
@@ -22,17 +22,17 @@ pub enum PublishError {
         /// Why.
         reason: String,
     },
-    /// The server was reached and cannot take it now.
+    /// The server was reached, but cannot accept the package now.
     #[error("{address} cannot take it now: {reason}")]
     Unavailable {
         /// The server.
         address: String,
-        /// What it said.
+        /// The server's reason.
         reason: String,
-        /// When it wants to be asked again.
+        /// How long the server asks to wait; none if it does not say.
         retry_after: Option<Duration>,
     },
-    /// The server is not who it says it is, as far as anyone can tell.
+    /// The server's certificate is not trusted here.
     #[error("{address} has no certificate that is trusted here: {reason}")]
     Certificate {
         /// The server.
@@ -40,7 +40,7 @@ pub enum PublishError {
         /// Why.
         reason: String,
     },
-    /// It was sent, and nobody knows what became of it.
+    /// The package was sent, and it is unknown whether the server has it.
     #[error("it is not known whether {address} has the package: {reason}")]
     Unknown {
         /// The server.
@@ -55,11 +55,11 @@ pub enum PublishError {
         status: u16,
         /// The platform's code.
         code: ErrorCode,
-        /// Its text.
+        /// The platform's message.
         message: String,
         /// Further problems, one a line.
         problems: Vec<String>,
-        /// When the server wants to be asked again.
+        /// How long the server asks to wait; none if it does not say.
         retry_after: Option<Duration>,
     },
     /// The server did not answer as a platform does.
@@ -73,9 +73,9 @@ pub enum PublishError {
     /// The receipt is for another file.
     #[error("the platform's receipt is for another file ({found}, not {expected})")]
     WrongReceipt {
-        /// What was sent.
+        /// What was sent: the id, the version or the SHA-256.
         expected: String,
-        /// What the receipt names.
+        /// What the receipt names instead.
         found: String,
     },
 }

@@ -1,10 +1,10 @@
-//! When to try again, and how long to wait.
+//! When to retry, and how long to wait.
 
 use std::time::{Duration, SystemTime};
 
-/// Attempts of an upload at the most.
+/// The most attempts of an upload.
 pub(super) const MAX_ATTEMPTS: u32 = 4;
-/// What all waits of an upload take together at the most.
+/// The most time that all waits of an upload take together.
 pub(super) const MAX_TOTAL_WAIT: Duration = Duration::from_mins(5);
 /// The longest wait that a server may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
@@ -16,7 +16,7 @@ pub(super) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// What a `Retry-After` header asks for: seconds, or a moment. Nothing for what is neither.
+/// How long a `Retry-After` header asks to wait, as seconds or until a moment. None for any other text.
 pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
     let header = header.trim();
     if let Ok(seconds) = header.parse() {
@@ -26,8 +26,8 @@ pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
     Some(moment.duration_since(now).unwrap_or_default())
 }
 
-/// How long to wait after the attempt of this number (from 1); nothing where the server wants to be left alone for longer
-/// than anybody sits before a terminal. `retry_after` is what it asked for; `jitter` is between 0 and 1.
+/// How long to wait after attempt number `attempt`, counted from 1. None if the server asks for more than
+/// `MAX_RETRY_AFTER`. `retry_after` is what the server asked for; `jitter` is between 0 and 1.
 pub(super) fn wait(attempt: u32, retry_after: Option<Duration>, jitter: f64) -> Option<Duration> {
     if let Some(asked) = retry_after {
         return (asked <= MAX_RETRY_AFTER).then_some(asked);

@@ -1,4 +1,4 @@
-//! A package on its way: what counts as its receipt, and the waits between attempts.
+//! An upload in progress: which receipt is valid for it, and the waits between attempts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::client::printable;
 use super::{PublishError, UploadResult, retry};
 
-/// What is being sent.
+/// The package that is being sent.
 pub(super) struct Upload<'a> {
     pub(super) id: &'a str,
     pub(super) version: &'a str,
@@ -16,7 +16,7 @@ pub(super) struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    /// A receipt for exactly this.
+    /// Accepts a receipt only if it is for exactly this package.
     pub(super) fn accepted(
         &self,
         receipt: Value,
@@ -33,7 +33,7 @@ impl Upload<'_> {
     }
 }
 
-/// What waits between attempts, and how long it may do so in all.
+/// The waits between attempts, and the time that is left for them.
 pub(super) struct Waits<'a> {
     pub(super) left: Duration,
     pub(super) pause: fn(Duration),
@@ -41,7 +41,7 @@ pub(super) struct Waits<'a> {
 }
 
 impl Waits<'_> {
-    /// Waits; false where the time for waiting is used up, or would be.
+    /// Waits; false if the wait exceeds the time that is left, or what a server may ask for.
     pub(super) fn wait(&mut self, attempt: u32, retry_after: Option<Duration>, why: &str) -> bool {
         let jitter = getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX));
         let Some(wait) = retry::wait(attempt, retry_after, jitter) else { return false };

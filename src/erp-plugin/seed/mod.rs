@@ -1,6 +1,6 @@
-//! Rows that look like those of a business, made from a manifest: the same for the same seed, clock and manifest.
+//! Realistic business rows, made from a manifest. The same seed, clock and manifest give the same rows.
 //!
-//! Nothing here talks to a database: rows come out in an order in which every reference leads to one that came before.
+//! Nothing here uses a database. The rows come in an order in which every reference names an earlier row.
 
 mod plan;
 mod rows;

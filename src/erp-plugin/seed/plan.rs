@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use erp_manifest::{Entity, FieldType, Manifest};
 use serde::Serialize;
 
-/// How many times more rows an entity has than those that its rows name.
+/// How many rows an entity has for each row of an entity that it refers to.
 const ROWS_PER_ROW: u64 = 4;
 
 /// Which rows are made.
@@ -25,7 +25,7 @@ pub struct Share {
 }
 
 impl SeedPlan {
-    /// Shares so many rows out: lines are more than orders, orders are more than customers.
+    /// Distributes `rows` over the entities: there are more lines than orders, and more orders than customers.
     pub fn of(manifest: &Manifest, rows: u64) -> SeedPlan {
         let entities = &manifest.schema.entities;
         let levels: Vec<u32> = entities.iter().map(|entity| level(manifest, entity, &mut BTreeSet::new())).collect();
@@ -45,7 +45,7 @@ impl SeedPlan {
     }
 }
 
-/// How many entities stand one above the other, up from this one.
+/// The length of the longest chain of references from this entity to other entities of the plugin.
 fn level(manifest: &Manifest, entity: &Entity, above: &mut BTreeSet<String>) -> u32 {
     if !above.insert(entity.name.to_string()) {
         return 0;

@@ -1,4 +1,4 @@
-//! Rows, one entity after the other.
+//! Makes rows, one entity after the other.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use thiserror::Error;
 use super::SeedPlan;
 use super::values::{Maker, uuid_of};
 
-/// How often a row is made anew that a rule of the manifest refuses.
+/// The most attempts to make a row that the rules of the manifest accept.
 const ATTEMPTS: usize = 12;
-/// Days that the rows are spread over, back from now.
+/// The number of days before now that the rows are spread over.
 const DAYS: u64 = 365;
 const DAY_MS: i64 = 86_400_000;
 
-/// A row for a table.
+/// A row that was made.
 pub type SeededRow = LoadedRow;
 
-/// Why no rows can be made.
+/// Why rows cannot be made.
 #[derive(Debug, Error)]
 pub enum SeedError {
-    /// No row of the entity keeps the rules of the manifest.
+    /// No attempt gave a row that satisfies the rules of the manifest.
     #[error("no row of {entity} can be made up: {why}")]
     Refused {
         /// The entity.
         entity: String,
-        /// What was refused.
+        /// Why the last attempt was refused.
         why: String,
     },
     /// A numbering rule has no number left.
@@ -46,13 +46,13 @@ pub struct Seeder {
     random: Random,
     now: Moment,
     users: Vec<String>,
-    /// Ids of the rows that have come, by entity; the first ones are named most often.
+    /// Ids of the rows known so far, by entity. References name the first ones most often.
     ids: BTreeMap<String, Vec<String>>,
-    /// Keys of unique indexes that are taken; their order is not seen.
+    /// Keys of unique indexes that are taken. Their order does not matter.
     taken: HashSet<String>,
     /// The next number of each sequence, by rule and period.
     numbers: BTreeMap<(String, String), u64>,
-    /// What the lines of a row add up to, for the row that they belong to: by field.
+    /// The last serial number of each entity.
     serials: BTreeMap<String, u64>,
 }
 
@@ -62,19 +62,19 @@ impl std::fmt::Debug for Seeder {
     }
 }
 
-/// An entity whose rows are lines of another one's: what is added up, into what.
+/// An entity whose rows are lines of another entity's rows, and the fields that are added up.
 #[derive(Debug, Clone)]
 struct Lines {
     /// The entity of the lines.
     entity: String,
-    /// Their field that names the row that they belong to.
+    /// The field of a line that refers to its parent row.
     key: String,
-    /// Their field that is added up, and the field of the row that holds the sum.
+    /// The field of a line that is added up, and the field of the parent row that holds the sum.
     sums: Vec<(String, String)>,
 }
 
 impl Seeder {
-    /// The same rows for the same arguments. `users` are those who make them.
+    /// The same arguments give the same rows. `users` are the creators that the rows get.
     pub fn new(manifest: &Arc<Manifest>, seed: u64, now: Moment, users: Vec<String>) -> Seeder {
         Seeder {
             manifest: Arc::clone(manifest),
@@ -88,17 +88,17 @@ impl Seeder {
         }
     }
 
-    /// Rows that are there already, to be named by those that come.
+    /// Adds the ids of existing rows, which new rows may refer to.
     pub fn know(&mut self, entity: &str, ids: Vec<String>) {
         self.ids.entry(entity.to_owned()).or_default().extend(ids);
     }
 
-    /// Goes on behind the rows and numbers that are there.
+    /// Continues the serial numbers of an entity after `serial`.
     pub fn begin_at(&mut self, entity: &str, serial: u64) {
         self.serials.insert(entity.to_owned(), serial);
     }
 
-    /// Goes on in a sequence.
+    /// Continues a sequence of numbers with `next`.
     pub fn count_from(&mut self, rule: &str, period: &str, next: u64) {
         self.numbers.insert((rule.to_owned(), period.to_owned()), next);
     }
@@ -108,10 +108,10 @@ impl Seeder {
         self.numbers.iter().map(|((rule, period), next)| (rule.as_str(), period.as_str(), *next))
     }
 
-    /// Makes the rows of a plan and gives them away, some at a time, those first that others name.
+    /// Makes the rows of a plan and passes them to `take` in batches; rows that others refer to come first.
     ///
     /// # Errors
-    /// [`SeedError`], and what `take` gives.
+    /// [`SeedError`], and the errors of `take`.
     pub fn make<E: From<SeedError>>(
         &mut self,
         entities: &[EntityRef],
@@ -135,7 +135,7 @@ impl Seeder {
                 let mut sums = Map::new();
                 if let (Some(lines), Some(line_entity)) = (&lines, lines.as_ref().and_then(|lines| find(&lines.entity)))
                 {
-                    // So many that all are given out in the end.
+                    // The lines are spread evenly, so that all of them are used in the end.
                     let wanted = line_rows * (index + 1) / share.rows - line_rows * index / share.rows;
                     for _ in 0..wanted {
                         let own = Map::from_iter([(lines.key.clone(), json!(id))]);
@@ -148,7 +148,7 @@ impl Seeder {
                 }
                 let mut row = self.row_with_id(entity, scope, made_at, &sums, id)?;
                 if let Some(lines) = &lines {
-                    // What nothing was added up to is nothing.
+                    // A total without lines stays empty.
                     row.data.retain(|name, _| {
                         sums.contains_key(name) || !lines.sums.iter().any(|(_, total)| total == name)
                     });
@@ -179,7 +179,7 @@ impl Seeder {
         }
     }
 
-    /// The entity whose rows belong to the rows of this one and add up to them, if there is one.
+    /// The entity whose rows are lines of this entity's rows and add up to a field of them; none if there is none.
     fn lines_of(&self, entity: &Entity) -> Option<Lines> {
         let is_sum = |field: &Field| {
             let names = ["total", "amount", "sum", "金额", "合计"];
@@ -207,7 +207,7 @@ impl Seeder {
         })
     }
 
-    /// Spread over the last year, more of them lately.
+    /// The moment of row `index` out of `of`: the rows are spread evenly over the last year.
     fn moment(&mut self, index: u64, of: u64) -> Moment {
         let share = (index * 1_000).checked_div(of.max(1)).unwrap_or(0);
         // The oldest first: ids and numbers grow with time.
@@ -246,7 +246,7 @@ impl Seeder {
             let mut data = self.values(entity, serial, made_at);
             data.extend(fixed.clone());
             amounts(entity, &mut data, fixed);
-            // A row may not do without its number, which counts only when the row is made.
+            // The rules may require the number. It is used up only when the row is accepted.
             self.number(entity, made_at, &mut data)?;
             match settled(entity, &scope, &data) {
                 Ok(data) => {
@@ -280,7 +280,8 @@ impl Seeder {
         data
     }
 
-    /// A row that came before; of the entity's own rows, which then are a tree, a third has nobody above it.
+    /// An earlier row to refer to; none for some optional fields. Rows that refer to their own entity form a tree, in
+    /// which a third of the rows has no parent.
     fn reference(&mut self, entity: &Entity, field: &Field) -> Option<Value> {
         let target = field.ref_entity.as_ref().filter(|_| field.ref_plugin.is_none())?;
         let is_tree = **target == *entity.name;
@@ -289,14 +290,14 @@ impl Seeder {
             return None;
         }
         let known = self.ids.get(target.as_str())?;
-        // A tree is flat: most rows stand under the first ones.
+        // A tree is flat: only the first rows become parents.
         let known = if is_tree { &known[..known.len().min(known.len() / 8 + 4)] } else { known };
         self.random.pick_often(known).map(|id| json!(id))
     }
 
-    /// Gives a row the next numbers, which are the same until they are counted.
+    /// Sets the next numbers in a row; they stay the next ones until `count_numbers`.
     fn number(&self, entity: &EntityRef, made_at: Moment, data: &mut Map<String, Value>) -> Result<(), SeedError> {
-        // Where two fields follow one rule, the second has the number behind.
+        // If two fields use one rule, the second gets the number after the first.
         let mut given: BTreeMap<&str, u64> = BTreeMap::new();
         for field in &entity.fields {
             let Some(rule) = field.numbering.as_ref().and_then(|name| self.manifest.numbering_rule(name)) else {
@@ -311,7 +312,7 @@ impl Seeder {
         Ok(())
     }
 
-    /// The numbers of a row that was made are taken.
+    /// Marks the numbers of an accepted row as used.
     fn count_numbers(&mut self, entity: &EntityRef, made_at: Moment) {
         for field in &entity.fields {
             let Some(rule) = field.numbering.as_ref().and_then(|name| self.manifest.numbering_rule(name)) else {
@@ -321,7 +322,7 @@ impl Seeder {
         }
     }
 
-    /// Takes the keys of the unique indexes; gives the fields of one that is taken.
+    /// Takes the keys of the unique indexes. If one is taken already, takes none and returns its fields.
     fn take_keys(&mut self, entity: &Entity, data: &Map<String, Value>) -> Option<String> {
         let single = entity.fields.iter().filter(|field| field.unique).map(|field| vec![field.name.as_str()]);
         let several = entity.indexes.iter().filter(|index| index.unique);
@@ -344,7 +345,7 @@ impl Seeder {
     }
 }
 
-/// A line's amount is its quantity times its price.
+/// Sets the amount of a line to its quantity times its price.
 fn amounts(entity: &Entity, data: &mut Map<String, Value>, fixed: &Map<String, Value>) {
     let named = |words: &[&str]| {
         entity

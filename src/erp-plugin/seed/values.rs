@@ -10,18 +10,18 @@ use super::words;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// What a value is made from.
+/// The inputs for making a value.
 pub(super) struct Maker<'m> {
     pub(super) random: &'m mut Random,
     pub(super) entity: &'m Entity,
     /// From 1, counted over all rows of the entity.
     pub(super) serial: u64,
-    /// When the row is made.
+    /// The moment when the row was made.
     pub(super) made_at: Moment,
 }
 
 impl Maker<'_> {
-    /// A value; none where the field stays empty.
+    /// A value; none if the field stays empty.
     pub(super) fn value(&mut self, field: &Field) -> Option<Value> {
         let may_be_empty = !field.required && !field.unique && field.default.is_none();
         if may_be_empty && self.random.percent(empty_chance(field)) {
@@ -76,7 +76,7 @@ impl Maker<'_> {
         self.random.pick_often(&field.options).map(|option| option.value.clone())
     }
 
-    /// Days lie around the clock's now: what is due lies ahead, what was made lies behind.
+    /// Moments lie around the one when the row was made: due dates after it, other dates before it.
     fn moment(&mut self, field: &Field) -> Moment {
         let name = field.name.as_str();
         let is_ahead =
@@ -96,7 +96,7 @@ impl Maker<'_> {
         self.random.between(least, most)
     }
 
-    /// A number with so many digits behind the point, times ten to their power.
+    /// A number with `scale` decimal places, in units of the last place.
     fn number(&mut self, field: &Field, scale: u32) -> Option<i64> {
         let name = field.name.as_str();
         let unit = 10_i64.checked_pow(scale)?;
@@ -116,7 +116,7 @@ impl Maker<'_> {
         // Small amounts are more common than large ones.
         let (first, second) = (self.random.between(least, most), self.random.between(least, most));
         let number = first.min(second);
-        // People write round numbers.
+        // People use whole quantities.
         let round = if scale > 0 && has(&["qty", "quantity", "count"]) { unit } else { 1 };
         Some((number / round * round).max(least))
     }
@@ -134,7 +134,7 @@ impl Maker<'_> {
                 return Some(text);
             }
         }
-        // A pattern that no word fits: codes of letters and digits are what patterns are mostly for.
+        // No word fits the pattern. Most patterns describe codes of letters and digits.
         let serial = self.serial;
         let prefix = self.entity.name.as_str().chars().next().unwrap_or('x').to_ascii_uppercase();
         let candidates = [
@@ -218,7 +218,7 @@ fn empty_chance(field: &Field) -> u64 {
     }
 }
 
-/// The bounds of a field within those that are usual, in units of its last digit.
+/// The bounds of a field combined with the usual ones, in units of the last place.
 fn bounds(validation: Option<&Validation>, scale: u32, least: i64, most: i64) -> (i64, i64) {
     use rust_decimal::prelude::ToPrimitive;
     let bound = |value: &Option<erp_manifest::diagnostics::Spanned<Value>>| {

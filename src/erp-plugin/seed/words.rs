@@ -1,4 +1,4 @@
-//! What names of people, companies, goods and places are put together from.
+//! The parts of names of people, companies, goods and places.
 
 use erp_runtime::Random;
 
@@ -96,12 +96,12 @@ fn one<'a>(random: &mut Random, among: &'a [&'a str]) -> &'a str {
     random.pick(among).copied().unwrap_or_default()
 }
 
-/// A person.
+/// The name of a person.
 pub(super) fn person(random: &mut Random) -> String {
     format!("{}{}", one(random, SURNAMES), one(random, GIVEN))
 }
 
-/// A company, with the place that it is registered at.
+/// The name of a company, which begins with its city.
 pub(super) fn company(random: &mut Random) -> String {
     let place = random.pick(PLACES).map_or("", |place| place.0);
     // 广东省深圳市 → 深圳
@@ -110,7 +110,7 @@ pub(super) fn company(random: &mut Random) -> String {
     format!("{city}{name}{trade}{}", one(random, COMPANY_FORMS))
 }
 
-/// Something that is bought and sold.
+/// The name of a product, with its size.
 pub(super) fn goods(random: &mut Random) -> String {
     let Some((name, sizes)) = random.pick(GOODS) else { return String::new() };
     format!("{name} {}", one(random, sizes))
@@ -123,19 +123,19 @@ pub(super) fn address(random: &mut Random) -> String {
     format!("{place}{district}{street}{}号{}室", random.between(1, 999), random.between(101, 2_800))
 }
 
-/// A town.
+/// The name of a city.
 pub(super) fn city(random: &mut Random) -> String {
     let place = random.pick(PLACES).map_or("", |place| place.0);
     place.rsplit('省').next().unwrap_or(place).to_owned()
 }
 
-/// A telephone number that nobody has: the block after the prefix is one that is not given out.
+/// A telephone number that no person has: the block `0000` after the prefix is not assigned.
 pub(super) fn phone(random: &mut Random) -> String {
     let prefix = one(random, &["130", "138", "150", "158", "186", "199"]);
     format!("{prefix}0000{:04}", random.below(10_000))
 }
 
-/// A code of eighteen characters such as companies have: digits and capitals, without the letters that look like digits.
+/// A code of 18 characters in the form of a company's credit code: digits and capitals without I, O, S, V and Z.
 pub(super) fn credit_code(random: &mut Random) -> String {
     const SIGNS: &[u8] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
     let mut code = "91".to_owned();
@@ -146,18 +146,18 @@ pub(super) fn credit_code(random: &mut Random) -> String {
     code
 }
 
-/// An e-mail address at a name that never exists.
+/// An e-mail address at `example.com`, which is reserved.
 pub(super) fn email(random: &mut Random) -> String {
     let name = one(random, &["sales", "info", "wang", "li", "chen", "office", "purchase", "zhang"]);
     format!("{name}{}@example.com", random.below(100_000))
 }
 
-/// How things are counted.
+/// A unit of quantity.
 pub(super) fn unit(random: &mut Random) -> String {
     one(random, UNITS).to_owned()
 }
 
-/// A part of a company.
+/// The name of a department.
 pub(super) fn department(random: &mut Random) -> String {
     one(random, DEPARTMENTS).to_owned()
 }

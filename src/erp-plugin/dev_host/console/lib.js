@@ -1,5 +1,5 @@
 // @ts-check
-// What every part of the console stands on: the library, the languages, the session, requests and the stream.
+// The base of every part of the console: the library, the languages, the session, requests and the stream.
 import { createContext, createElement, Fragment, render } from "./vendor/preact.mjs";
 import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "./vendor/hooks.mjs";
 import htm from "./vendor/htm.mjs";
@@ -7,11 +7,11 @@ import htm from "./vendor/htm.mjs";
 export const html = htm.bind(createElement);
 export { createContext, Fragment, render, useCallback, useContext, useEffect, useMemo, useRef, useState };
 
-/** What everybody sees: who is who, whose eyes the app is seen with, the language, the theme, the address. */
+/** What all components share: the users, the user whose view is shown, tenants, plugins, projects, language, stream. */
 export const Session = createContext(null);
 export const useSession = () => useContext(Session);
 
-/** The console's own words in both languages, side by side where they are used. */
+/** A function that picks one of two texts by language: the console's texts are side by side where they are used. */
 export function useWords() {
   const { language } = useSession();
   return useCallback((english, chinese) => (language === "zh-CN" ? chinese : english), [language]);
@@ -25,14 +25,14 @@ export class Refused extends Error {
     this.code = body?.code ?? "http.error";
     this.details = body?.details;
   }
-  /** What is wrong with single fields: name → sentence. */
+  /** The errors of single fields: name → message. */
   get fields() {
     return Object.fromEntries((this.details?.problems ?? []).map((problem) => [problem.field, problem.message]));
   }
 }
 
 /**
- * Asks the host, as a user; gives JSON, or text for what is none.
+ * Sends a request to the host as a user; returns JSON, or text if the response is not JSON.
  * @param {string} token
  * @param {string} method
  * @param {string} path
@@ -58,7 +58,7 @@ export async function ask(token, method, path, { body, language, raw, type } = {
   return read;
 }
 
-/** Requests as the user whose eyes the app is seen with, and as the developer who looks behind it. */
+/** Requests as the user whose view is shown (`app`), as the administrator (`dev`), or with any token (`send`). */
 export function useAsk() {
   const { user, admin, language } = useSession();
   return useMemo(
@@ -71,7 +71,7 @@ export function useAsk() {
   );
 }
 
-/** Loads something, and again when `keys` change or `reload` is called. What was there stays until the new is there. */
+/** Loads a value, again when `keys` change or `reload` is called. The old value stays until the new one has loaded. */
 export function useLoaded(load, keys) {
   const [state, setState] = useState({ value: undefined, error: null });
   const [turn, setTurn] = useState(0);
@@ -89,7 +89,7 @@ export function useLoaded(load, keys) {
   return { ...state, reload };
 }
 
-/** The stream of what happens, as long as anybody listens. It goes on where it was when the connection breaks. */
+/** The journal of the host. After a break it connects again each second, and continues with new records only. */
 export class Stream {
   constructor(token) {
     this.token = token;
@@ -129,18 +129,18 @@ export class Stream {
           }
         }
       } catch {
-        // Said below; the next try is soon.
+        // Reported below; the next attempt follows soon.
       }
       if (this.state !== "lost") this.tell({ kind: "lost" });
       this.state = "lost";
-      // Another process may count from the beginning.
+      // A new process counts from the beginning, so the old number is not used.
       await new Promise((resolve) => setTimeout(resolve, 1000));
       this.last = null;
     }
   }
 }
 
-/** Calls back for every entry of some kinds. */
+/** Calls `callback` for every entry of the given kinds. */
 export function useStream(kinds, callback) {
   const { stream } = useSession();
   const latest = useRef(callback);
@@ -148,7 +148,7 @@ export function useStream(kinds, callback) {
   useEffect(() => stream.listen((entry) => kinds.includes(entry.kind) && latest.current(entry)), [stream]);
 }
 
-/** Calls at the most every so often, and once more at the end. */
+/** Delays a call by `milliseconds`; further calls within that time are merged into it. */
 export function useThrottled(callback, milliseconds) {
   const timer = useRef(null);
   const latest = useRef(callback);
@@ -190,7 +190,7 @@ export const go = (path) => {
 
 const pad = (number) => String(number).padStart(2, "0");
 
-/** A moment as people here write it: `2026-04-15 08:00:00`. */
+/** A moment in local time: `2026-04-15 08:00:00`. */
 export function moment(text, withSeconds = true) {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) return text ?? "";

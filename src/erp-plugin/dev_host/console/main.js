@@ -1,5 +1,5 @@
 // @ts-check
-// The frame around every page: who one is, what the project is doing, and where one can go.
+// The frame around every page: the user, the state of the projects, and the menu.
 import {
   ask,
   Fragment,
@@ -41,12 +41,12 @@ const kept = {
     try {
       localStorage.setItem(`erp-plugin.${key}`, value);
     } catch {
-      /* It is only asked again. */
+      /* Without storage, the value is lost with the page. */
     }
   },
 };
 
-/** The token comes behind the `#` of the address that the terminal shows; it goes nowhere else. */
+/** Takes the token from the part behind the `#` of the address, and removes it there; else the stored token. */
 function takeToken() {
   const found = location.hash.match(/^#token=([^&]+)/);
   if (found) {
@@ -93,7 +93,7 @@ function useRoute() {
   useEffect(() => {
     const changed = () => setRoute(location.hash);
     addEventListener("hashchange", changed);
-    // It may have changed since it was first read, when nobody listened yet.
+    // The address may have changed after it was first read and before the listener was added.
     changed();
     return () => removeEventListener("hashchange", changed);
   }, []);
@@ -119,7 +119,7 @@ function SignIn({ onToken, problem }) {
   </main>`;
 }
 
-/** Who there is, as the host says now. */
+/** The present users and tenants of the host. */
 const directory = async (token) => {
   const [users, tenants] = await Promise.all([ask(token, "GET", "/_dev/users"), ask(token, "GET", "/_dev/tenants")]);
   return { users, tenants };
@@ -154,11 +154,11 @@ function Console({ users, tenants: first, stream }) {
   const [all, setAll] = useState(users);
   const [tenants, setTenants] = useState(first);
   const [name, setName] = useState(kept.get("user") ?? users[0].user);
-  // A new generation is told with its number: what is shown follows at once.
+  // Raised when a new generation serves, so that what is shown is loaded again at once.
   const [generation, setGeneration] = useState(0);
   const user = useMemo(() => {
     const found = all.find((one) => one.user === name) ?? all[0];
-    // What is seen changes with what the user may do, and with the generation that serves.
+    // `eyes` changes with the user's permissions and with the serving generation: pages load again then.
     return { ...found, eyes: JSON.stringify([found, generation]) };
   }, [all, name, generation]);
   const admin = users[0];
@@ -246,7 +246,7 @@ function Shell({ session }) {
     document.title = [title, "erp-plugin"].filter(Boolean).join(" · ");
   }, [title, route.join("/")]);
 
-  // Nothing is drawn before the menu is known: it would push down what is under it.
+  // Nothing is drawn before the menu is loaded: it would push down the content under it.
   if (!menus.value) return null;
   const tools = [
     ["plugins", t("Plugins", "插件"), "plugin"],
@@ -336,7 +336,7 @@ function Shell({ session }) {
     <${Toasts} />`;
 }
 
-/** The pages of a plugin by their groups, each in its order. */
+/** The pages of a plugin by group, each group sorted by `order`. */
 function Menu({ plugin, pages, link, several }) {
   const groups = new Map();
   for (const page of pages.filter((one) => !one.hidden)) {
@@ -353,7 +353,7 @@ function Menu({ plugin, pages, link, several }) {
   )}</${Fragment}>`;
 }
 
-/** Whose eyes the app is seen with: tenant, user, and what the user may do. */
+/** Chooses the tenant and the user whose view is shown, and changes what that user may do. */
 function Who({ session }) {
   const t = useWords();
   const { user, users, tenants, admin, setUser, setUsers } = session;

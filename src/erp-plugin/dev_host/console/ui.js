@@ -1,5 +1,5 @@
 // @ts-check
-// The pieces that every page is made of.
+// The components that every page is made of.
 import { html, useCallback, useEffect, useRef, useState, useWords } from "./lib.js";
 
 const ICONS = {
@@ -64,7 +64,7 @@ export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 export const Code = ({ value }) =>
   html`<pre class="code" tabindex="0">${typeof value === "string" ? value : JSON.stringify(value, null, 2)}</pre>`;
 
-/** What went wrong, where the user looks. */
+/** An error, shown where the user looks. */
 export function Problem({ error }) {
   if (!error) return null;
   return html`<div class="problem" role="alert">
@@ -77,7 +77,7 @@ export function Skeleton({ lines = 3 }) {
   return html`<div class="skeleton" aria-hidden="true">${Array.from({ length: lines }, () => html`<i></i>`)}</div>`;
 }
 
-/** A value, an error or the wait for either. */
+/** A value, an error, or a placeholder while it loads. */
 export function Loaded({ of, children, lines }) {
   if (of.value === undefined)
     return of.error ? html`<${Problem} error=${of.error} />` : html`<${Skeleton} lines=${lines} />`;
@@ -90,7 +90,7 @@ export function Dialog({ title, onClose, children, footer, wide }) {
   useEffect(() => {
     const dialog = element.current;
     dialog.showModal();
-    // What is filled in, and not the cross that closes.
+    // The first input gets the focus, not the close button.
     dialog.querySelector(".dialog-body :is(input, select, textarea):not([disabled])")?.focus();
     return () => dialog.close();
   }, []);
@@ -115,7 +115,7 @@ export function Dialog({ title, onClose, children, footer, wide }) {
   </dialog>`;
 }
 
-/** Asks before something is done that cannot be taken back. */
+/** Asks for confirmation before an action that cannot be undone. */
 export function Confirm({ title, text, verb, onYes, onNo }) {
   const t = useWords();
   const [state, setState] = useState({ busy: false, error: null });
@@ -135,7 +135,7 @@ export function Confirm({ title, text, verb, onYes, onNo }) {
 
 /** @type {(item: { text: string, kind: string }) => void} */
 let addToast = () => {};
-/** Says shortly what was done. */
+/** Shows for four seconds what was done. */
 export const toast = (text, kind = "good") => addToast({ text, kind });
 
 export function Toasts() {
@@ -152,7 +152,7 @@ export function Toasts() {
   </div>`;
 }
 
-/** Does something, and says what came of it. */
+/** Runs an action, and shows its result or its error. */
 export function useDoing() {
   const [busy, setBusy] = useState(null);
   const run = useCallback(async (name, work, done) => {
@@ -172,7 +172,7 @@ export function useDoing() {
   return [busy, run];
 }
 
-/** A label above whatever is filled in. */
+/** A label above an input, with its help and its error. */
 export function Field({ id, label, help, error, required, children }) {
   const t = useWords();
   return html`<div class=${`field${error ? " wrong" : ""}`}>

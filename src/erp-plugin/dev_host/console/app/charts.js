@@ -1,5 +1,5 @@
 // @ts-check
-// Small charts; what they show stands beside them as text, for those who do not see them.
+// Small charts. Their values are also listed as text, for users who cannot see the charts.
 import { html } from "../lib.js";
 
 const COLORS = [

@@ -22,10 +22,10 @@ import { Input, Shown, usePeople } from "./values.js";
 
 const PAGE_SIZE = 20;
 const MAX_LABELS = 200;
-// The same each time, so that nothing is asked for again while there is nothing.
+// One shared empty list, so that an empty result causes no new request.
 const NONE = [];
 
-/** Questions for at most as many rows as are answered at once. */
+/** Splits the ids of each field into requests of at most `MAX_LABELS` ids. */
 function* parts(fields) {
   for (const [name, ids] of Object.entries(fields)) {
     for (let at = 0; at < ids.length; at += MAX_LABELS) yield { [name]: ids.slice(at, at + MAX_LABELS) };
@@ -57,7 +57,7 @@ export function useLabels(plugin, model, rows, columns) {
   return found.value ?? {};
 }
 
-/** The list with all that can be done. `page` is its model; without one, all fields of the entity are shown. */
+/** The list of rows with its actions. `page` is the model of the page; without one, all fields are shown. */
 export function Rows({ plugin, entity, models, page, fixed, small }) {
   const t = useWords();
   const ask = useAsk();
@@ -128,7 +128,7 @@ export function Rows({ plugin, entity, models, page, fixed, small }) {
       },
       t(`${action.label}: done`, `${action.label}：已完成`),
     );
-  // What opens a row, by keyboard too.
+  // The column whose cells open the row, also by keyboard.
   const opener =
     page?.detail || may("edit") ? (names.includes(model.title_field) ? model.title_field : names[0]) : null;
   const columns = names.map((name) => ({

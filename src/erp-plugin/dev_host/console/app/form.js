@@ -1,5 +1,5 @@
 // @ts-check
-// The form of a row: what is shown and required is judged by the platform's own engine while one types.
+// The form of a row. While the user types, the platform's own engine decides which fields are shown and required.
 import { html, rowsPath, useAsk, useEffect, useRef, useState, useWords } from "../lib.js";
 import { Button, Dialog, Field, Problem, toast } from "../ui.js";
 import { Rows } from "./crud.js";
@@ -7,14 +7,14 @@ import { Input, Shown, usePeople } from "./values.js";
 
 let forms = 0;
 
-/** `row` is the one that is edited, none for a new one; `preset` are values that a new one begins with. */
+/** `row` is the row to edit, absent for a new one. `preset` holds the initial values of a new row. */
 export function RowForm({ plugin, entity, models, fields, row: given, preset, children, onClose, onSaved }) {
   const t = useWords();
   const ask = useAsk();
   const people = usePeople();
   const model = models[entity];
   const shown = model.fields.filter((field) => fields.includes(field.name));
-  // A form may stand inside another one's dialog.
+  // A form may be inside the dialog of another form.
   const name = useRef(null);
   name.current ??= `form-${++forms}`;
   const [row, setRow] = useState(given);
@@ -34,11 +34,11 @@ export function RowForm({ plugin, entity, models, fields, row: given, preset, ch
     );
     try {
       const answer = await ask.app("POST", rowsPath(plugin, entity, "/preview"), { data: open, is_new: isNew });
-      // Defaults count whatever was typed meanwhile; the rest is of the latest question alone.
+      // Defaults fill fields without a value at any time; the rest counts only for the latest request.
       if (isNew) setValues((old) => ({ ...answer.data, ...old }));
       if (turn === asked.current) setJudged(answer);
     } catch {
-      // Saving says what is wrong.
+      // Saving reports the error.
     }
   };
   useEffect(() => {
@@ -47,7 +47,7 @@ export function RowForm({ plugin, entity, models, fields, row: given, preset, ch
   const set = (key, value) => {
     const next = { ...latest.current, [key]: value };
     const gone = [key];
-    // What hung on the old value does not hang on the new one.
+    // Fields that depend on the changed one are cleared.
     for (const field of model.fields) {
       if (field.ref?.cascade_from === key) {
         next[field.name] = null;
@@ -64,7 +64,8 @@ export function RowForm({ plugin, entity, models, fields, row: given, preset, ch
     event.preventDefault();
     if (Object.values(broken).some(Boolean)) return;
     setState({ busy: true, error: null, fields: {} });
-    // What nobody touched is not sent: another one may have changed it, and a number may be longer than a browser's.
+    // Untouched fields are not sent: another user may have changed them, and a number may have more digits than
+    // JavaScript keeps.
     const data = {};
     for (const field of model.fields) {
       const isOpen = !field.read_only && !judged.hidden.includes(field.name);
@@ -80,7 +81,7 @@ export function RowForm({ plugin, entity, models, fields, row: given, preset, ch
       setState({ busy: false, error, fields: error.fields ?? {} });
     }
   };
-  // Somebody else was first: theirs is read, what was typed here stays.
+  // Another user saved first: reads that version, and keeps what was typed here.
   const takeOver = async () => {
     const current = await ask.app("GET", rowsPath(plugin, entity, `/${row.id}`));
     setRow(current);
@@ -91,7 +92,7 @@ export function RowForm({ plugin, entity, models, fields, row: given, preset, ch
     judged.problems.filter((problem) => touched.has(problem.field)).map((problem) => [problem.field, problem.message]),
   );
   const visible = shown.filter((field) => !judged.hidden.includes(field.name));
-  // Rows that belong to this one need one that is there.
+  // Child rows need a parent row that is saved.
   const parts = row ? (children ?? []) : [];
   const own = visible.some((field) => state.fields[field.name]);
   const title = row

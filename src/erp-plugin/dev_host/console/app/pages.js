@@ -1,5 +1,5 @@
 // @ts-check
-// The types of pages, drawn from the models that the platform gives.
+// The types of pages, drawn from the models that the platform returns.
 import {
   go,
   html,
@@ -22,7 +22,7 @@ import { RowForm } from "./form.js";
 import { Chart } from "./charts.js";
 import { RefPicker, Shown, usePeople } from "./values.js";
 
-/** A page by its address: its model is asked for again when the plugin changes, and nothing jumps meanwhile. */
+/** A page by its address. Its model is loaded again when the plugin changes; the old page stays meanwhile. */
 export function AppPage({ plugin, name, row }) {
   const ask = useAsk();
   const { user, language } = useSession();
@@ -33,7 +33,7 @@ export function AppPage({ plugin, name, row }) {
   );
   const entities = useLoaded(() => ask.app("GET", "/api/v1/plugin-registry/entities"), keys);
   const isOther = page.value?.of !== `${plugin}/${name}`;
-  // What a user may not see does not stay on the screen of the one before.
+  // A page of the previous user does not stay on the screen if this user may not see it.
   if (page.error && (isOther || page.error.status === 403))
     return html`<section class="page"><${Problem} error=${page.error} /></section>`;
   if (isOther || !entities.value) return html`<section class="page"><${Loaded} of=${{}} lines=${8} /></section>`;
@@ -70,7 +70,7 @@ function Body({ plugin, page, models, row }) {
   }
 }
 
-/** All rows of an entity, up to a bound, and again when one changes. */
+/** All rows of an entity, up to about `most`; loaded again when one changes. */
 function useAllRows(plugin, entity, most = 1000) {
   const ask = useAsk();
   const { user } = useSession();
@@ -418,7 +418,7 @@ function Kanban({ plugin, page, models }) {
     }`;
 }
 
-// A page that only shows.
+// A page without actions and form.
 const LOOKING = { actions: [], form: [] };
 
 function Dashboard({ plugin, page, models }) {
@@ -506,7 +506,7 @@ function Graph({ plugin, page, models }) {
   }}</${Loaded}>`;
 }
 
-/** A page of the plugin's own, in a frame that can do nothing but draw and ask for rows. */
+/** A custom page of the plugin, in a frame that can only draw and query rows. */
 function Custom({ plugin, page }) {
   const ask = useAsk();
   const { user } = useSession();
@@ -522,7 +522,7 @@ function Custom({ plugin, page }) {
     const answer = async (event) => {
       if (event.source !== frame.current?.contentWindow || event.data?.type !== "query") return;
       const { entity, sort_by, sort_order, filter, search, page_size } = event.data;
-      // Asked again when one of its rows changes.
+      // The query is repeated when a row of the entity changes.
       asked.current.set(entity, event.data);
       let told;
       try {
@@ -541,7 +541,7 @@ function Custom({ plugin, page }) {
       } catch (error) {
         told = { type: "error", code: error.code, message: error.message };
       }
-      // The frame has no origin of its own, so its window is all there is to name.
+      // The frame has no origin of its own, so only its window can be named as the receiver.
       frame.current?.contentWindow.postMessage(told, "*");
     };
     addEventListener("message", answer);

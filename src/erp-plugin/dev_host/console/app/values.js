@@ -18,9 +18,9 @@ import { Button, Select, Tag } from "../ui.js";
 
 const NONE = [];
 
-/** Nobody waits for what is wrong with a value. @param {string | undefined} _why */
+/** Ignores the error of a value: the default of `onBroken`. @param {string | undefined} _why */
 const noWord = (_why) => {};
-/** A value in a cell, or on a page of details. `labels` are those of references: field → id → label. */
+/** A value in a cell, or on a detail page. `labels` holds the labels of references: field → id → label. */
 export function Shown({ field, value, labels, people }) {
   const t = useWords();
   if (value === undefined || value === null || value === "") return html`<span class="nothing">—</span>`;
@@ -79,7 +79,7 @@ export function usePeople() {
   return Object.fromEntries((found.value?.items ?? []).map((one) => [one.id, one.name]));
 }
 
-/** The widget of a field. `row` is what the form holds so far, for references that hang on others. */
+/** The input of a field. `row` holds the present values of the form, for references that depend on other fields. */
 export function Input({ id, field, value, onChange, onBroken = noWord, row, describedBy, invalid }) {
   const t = useWords();
   const common = { id, "aria-describedby": describedBy, "aria-invalid": invalid ? "true" : undefined };
@@ -228,7 +228,7 @@ ${value === undefined || value === null ? "" : JSON.stringify(value, null, 2)}</
   }
 }
 
-/** A number as it is typed: the text stays as it was written, and what is given is a number where the text is one. */
+/** A number input. The text stays as typed; `onChange` gets a number, the text if it is none, or null if empty. */
 export function NumberInput({ mode, value, onChange, ...rest }) {
   const shown = value === undefined || value === null ? "" : String(value);
   const [text, setText] = useState(shown);
@@ -236,7 +236,7 @@ export function NumberInput({ mode, value, onChange, ...rest }) {
     const plain = typed.trim();
     const number = Number(plain);
     if (plain === "") return null;
-    // More digits than a number holds go as they are: the host says what it makes of them.
+    // A number with more digits than JavaScript keeps is sent as text, which the host judges.
     return Number.isFinite(number) && (Math.abs(number) <= Number.MAX_SAFE_INTEGER || mode === "decimal")
       ? number
       : plain;
@@ -288,7 +288,7 @@ function DepartmentPicker({ value, onChange, ...common }) {
   />`;
 }
 
-/** Rows that a reference may name: searched as one types, held to the row that it hangs on. */
+/** The rows that a reference may name: searched as the user types, filtered by the field that it depends on. */
 function useCandidates(field, text, row, isOpen) {
   const ask = useAsk();
   const { user } = useSession();
@@ -327,7 +327,7 @@ function useLabel(field, id) {
   return found.value ?? "";
 }
 
-/** A box that searches: the standard combobox, by keyboard too. */
+/** A search box: the standard combobox, also by keyboard. */
 export function RefPicker({ id, field, value, row, onChange, ...aria }) {
   const t = useWords();
   const [text, setText] = useState(null);
@@ -336,7 +336,7 @@ export function RefPicker({ id, field, value, row, onChange, ...aria }) {
   const isOpen = text !== null;
   const found = useCandidates(field, text ?? "", row, isOpen);
   const items = found.value?.items ?? NONE;
-  // What is chosen by Enter is among what was asked for, and not among what was there before.
+  // Enter chooses among the results for the present text, not among earlier ones.
   const isCurrent = found.value?.of === (text ?? "");
   const box = useRef(null);
   useEffect(() => setActive(0), [items]);

@@ -1,5 +1,5 @@
 // @ts-check
-// What was called, and all that each call did.
+// Recent calls, and everything that each call did.
 import {
   clock,
   count,
@@ -243,11 +243,11 @@ export function Change({ change }) {
       )}</tbody></table></div>`;
 }
 
-/** Why a call failed, with the lines of the source where the project has them. */
+/** Why a call failed, with the lines of the source if the project has them. */
 function Failure({ error, project }) {
   const ask = useAsk();
   const frames = error.frames ?? [];
-  // The innermost place in the developer's own source: not in what is made, nor in libraries.
+  // The innermost place in the developer's own source, not in generated code or libraries.
   const places = frames
     .map((frame) => frame.match(/ at (.+?):(\d+)/))
     .filter((found) => found && project && found[1].startsWith(`${project.root}/src/`));

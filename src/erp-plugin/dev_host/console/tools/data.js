@@ -1,5 +1,5 @@
 // @ts-check
-// The tables as they are: all tenants, deleted rows too, with the history of each row and who wrote it.
+// The stored tables: all tenants, also deleted rows, with the history of each row and the calls that wrote it.
 import {
   html,
   moment,

@@ -1,5 +1,5 @@
 // @ts-check
-// Events: what was told, who heard it, and telling one.
+// Events: the published ones, the plugins that received them, and a form to publish one.
 import {
   clock,
   html,
@@ -24,7 +24,7 @@ export function Events() {
   const known = useLoaded(() => ask.dev("GET", "/_dev/base-events"), []);
   const [type, setType] = useState("");
   const [payload, setPayload] = useState("{}");
-  // Whoever types before the suggestions are there gets the payload as well.
+  // Also fills in the payload if the type was typed before the suggestions were loaded.
   useEffect(() => {
     const found = known.value?.find((one) => one.type === type);
     if (found) setPayload(JSON.stringify(found.payload, null, 2));

@@ -1,5 +1,5 @@
 // @ts-check
-// What is made to go wrong, and what time it is.
+// The faults that are injected, and the clock of the host.
 import { html, moment, useAsk, useLoaded, useState, useStream, useThrottled, useWords } from "../lib.js";
 import { Button, Field, Loaded, Page, Select, Tag, useDoing } from "../ui.js";
 

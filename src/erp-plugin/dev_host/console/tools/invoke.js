@@ -22,7 +22,7 @@ export function Invoke() {
   const current = functions.find((one) => one.function === name) ?? functions[0];
   useEffect(() => {
     if (!current) return;
-    // The context of the call is the host's to fill in.
+    // The host fills in the context of the call.
     const own = current.parameters.filter(([parameter]) => parameter !== "ctx");
     setText(
       form === "json"

@@ -1,5 +1,5 @@
 // @ts-check
-// The plugins of the host: brought by dropping a package, and led through their lives.
+// The plugins of the host: uploaded, installed, enabled, disabled, uninstalled and purged.
 import { NumberInput } from "../app/values.js";
 import {
   html,
@@ -149,7 +149,7 @@ export function Plugins() {
   </${Page}>`;
 }
 
-/** The generations of the projects that are followed: which one serves, and which gets a share of the requests. */
+/** The generations of the followed projects: which one serves, and which gets a share of the requests. */
 function Generations() {
   const t = useWords();
   const ask = useAsk();
@@ -208,7 +208,7 @@ function Generations() {
   )}`;
 }
 
-/** Takes a package, installs it and starts it, as far as it goes. */
+/** Uploads a package, installs it and starts it, up to the first step that fails. */
 function useUpload(token, onDone) {
   const t = useWords();
   const { send, dev } = useAsk();

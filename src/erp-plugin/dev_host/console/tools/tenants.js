@@ -24,7 +24,7 @@ export function Tenants() {
   };
   const remove = async () => {
     await ask.dev("DELETE", `/_dev/tenants/${encodeURIComponent(leaving)}`);
-    // Who looks with the eyes of a tenant that goes would see nothing more.
+    // The view of a user of the removed tenant would be empty.
     if (user.tenant === leaving) setUser(admin.user);
     setLeaving(null);
     await reloadDirectory();
