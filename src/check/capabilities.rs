@@ -1,4 +1,4 @@
-//! What the manifest grants against what the component asks for.
+//! Compares the capabilities that the manifest grants with those that the component uses.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ codes! {
         fix: "Write a scenario that needs it, or take it out of `[capabilities]`.";
 }
 
-/// Finds what is asked for and not granted, and what is granted and not asked for.
+/// Finds capabilities that are used and not granted, and those that are granted and not used.
 pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
     let mut report = Report::new();
     for CapabilityGrant { capability, is_granted, place } in capability_grants(manifest) {
@@ -38,7 +38,7 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
                 ));
                 report.push(finding.maybe_fixed(source, |source| grant_switch(capability, manifest, source)));
             }
-            // What the first platform grants to everybody was not asked for.
+            // A legacy manifest without `[capabilities]` has its grants by default.
             None if is_granted && !(manifest.is_legacy() && manifest.capabilities.span.is_empty()) => {
                 let message = format!("`{capability}` is granted, and the component never asks for it");
                 let mut finding = Diagnostic::new(UNUSED_CAPABILITY, message)
@@ -54,8 +54,8 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
     report
 }
 
-/// Finds what is granted and used by the component, and by no scenario. `used` holds the host functions that the
-/// scenarios made the plugin call.
+/// Finds granted capabilities that no scenario uses. `used` holds the host functions that the scenarios made the plugin
+/// call.
 pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeSet<HostFunction>) -> Report {
     let mut report = Report::new();
     for CapabilityGrant { capability, is_granted, place } in capability_grants(manifest) {
@@ -73,7 +73,7 @@ pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeS
     report
 }
 
-/// A key that is a switch can be turned on without asking what for.
+/// Returns a fix that turns on a capability; none if its key is not a switch and needs values.
 fn grant_switch(capability: Capability, manifest: &Manifest, source: &Arc<SourceFile>) -> Option<Fix> {
     if !capability.is_switch() {
         return None;

@@ -51,23 +51,23 @@ codes! { pub:
         fix: "Build the guest without WASI, or with a toolchain that makes one core module.";
 }
 
-/// How many functions of a way to an import are shown.
+/// The most functions of a path to an import that are shown.
 const MAX_STEPS: usize = 4;
 
-/// Findings that matter for what ships: a debug build is as large as it is, and names the places of its machine.
+/// Findings that matter only for a release: a debug build may be large, and names folders of its machine.
 const ONLY_FOR_WHAT_SHIPS: [Code; 3] = [COMPONENT_TOO_LARGE, LOCAL_PATH, OTHER_VERSION];
 
-/// What a look at a component gave.
+/// The result of checking a component.
 #[derive(Debug)]
 pub struct CheckedComponent {
-    /// What is in it; none where it could not be read.
+    /// The content of the component; none if it could not be read.
     pub info: Option<ComponentInfo>,
-    /// What is wrong with it.
+    /// The findings.
     pub report: Report,
 }
 
 impl CheckedComponent {
-    /// The same without what matters for a component that ships.
+    /// Removes the findings that matter only for a release.
     #[must_use]
     pub fn for_development(mut self) -> CheckedComponent {
         self.report.retain(|finding| !ONLY_FOR_WHAT_SHIPS.contains(&finding.code));
@@ -75,8 +75,8 @@ impl CheckedComponent {
     }
 }
 
-/// Holds a component against the world, the capabilities and the budget of its manifest. `source` is the
-/// manifest's text, if there is one to point into.
+/// Checks a component against the world, the capabilities and the budget of its manifest. `source` is the
+/// text of the manifest for labels and fixes; none if there is no text.
 pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> CheckedComponent {
     let mut report = Report::new();
     let size = ByteSize(bytes.len() as u64);
@@ -100,7 +100,7 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
     if let Some(finding) = own_name(bytes, manifest) {
         report.push(finding);
     }
-    // An unknown ABI is a finding of the manifest already.
+    // The rules on the manifest already report an unknown ABI.
     let host_api = contract::find(&manifest.runtime.abi);
     let name = manifest.runtime.world.as_ref().map(|world| world.as_str());
     if let Some(world) = host_api.and_then(|host_api| host_api.world(name.unwrap_or(host_api.default_world))) {
@@ -115,7 +115,7 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
         let wasi = report.diagnostics().iter().filter(|finding| finding.code == WASI_IMPORT).count();
         let mut advised = false;
         report.retain(|finding| {
-            // What to do about all of them is said once.
+            // Only the first finding has the advice for all of them.
             if finding.code == WASI_IMPORT && !std::mem::replace(&mut advised, true) {
                 let advice = "`erp-plugin build` links WASI away; a component from elsewhere must be built without it";
                 let all = if wasi > 1 { format!("\n{advice} (all {wasi} imports)") } else { format!("\n{advice}") };
@@ -128,8 +128,8 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
     CheckedComponent { info: Some(info), report }
 }
 
-/// The name and the version that `build` wrote into a component are those of its manifest. What other tools write there may
-/// be anything.
+/// Checks that the name and version that `build` wrote into a component are those of its manifest. Components of other
+/// tools are not checked.
 fn own_name(bytes: &[u8], manifest: &Manifest) -> Option<Diagnostic> {
     erp_component::producers(bytes).iter().find(|producer| producer.name == "erp-plugin")?;
     let said = erp_component::description(bytes);
@@ -142,7 +142,8 @@ fn own_name(bytes: &[u8], manifest: &Manifest) -> Option<Diagnostic> {
     Some(Diagnostic::new(OTHER_VERSION, message).help("erp-plugin build --release"))
 }
 
-/// Finds a path into one of these folders, where no other was found: whoever built a component knows more of them than the rules.
+/// Finds a path into one of these folders, if no other path was found: the caller that built a component knows more
+/// folders than the rules.
 pub fn check_folders(report: &mut Report, bytes: &[u8], folders: &[&Path]) {
     let is_found = report.diagnostics().iter().any(|finding| finding.code == LOCAL_PATH);
     if let Some(path) = erp_component::path_into(bytes, folders).filter(|_| !is_found) {
@@ -163,7 +164,7 @@ struct Judge<'a> {
     manifest: &'a Manifest,
     source: Option<&'a Arc<SourceFile>>,
     world: &'a World,
-    /// The core modules, read once: only imports of WASI need them.
+    /// The core modules, read at the first use: only imports of WASI need them.
     modules: std::cell::OnceCell<Vec<Module>>,
 }
 
@@ -222,7 +223,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Finds a world without exports that the manifest gives nothing to do.
+    /// Finds a smaller world, without the exports that the manifest does not use.
     fn smaller_world(&self) -> Report {
         let mut report = Report::new();
         let (manifest, host_api) = (self.manifest, self.world.host_api);
@@ -238,13 +239,13 @@ impl Judge<'_> {
         let own = self.world.border();
         let idle: Vec<String> = own.export_names().into_iter().filter(|export| is_idle(export)).collect();
         let needed = own.export_names().into_iter().filter(|export| !is_idle(export));
-        // Hooks for tenants come with what makes entities work; nobody can see from outside whether they do anything.
+        // Worlds for entities include tenant hooks; from outside it is not visible whether the hooks do anything.
         let needed: Vec<String> = needed.filter(|export| !export.contains("/tenant-hooks@")).collect();
         let asked: Vec<String> = self.border.import_names();
         let fitting = host_api.worlds.iter().filter_map(|name| Some((*name, host_api.world(name)?.border())));
         let fitting = fitting.filter(|(_, border)| {
             let (imports, exports) = (border.import_names(), border.export_names());
-            // What declares types alone is no capability.
+            // An interface that only declares types is not a capability.
             let is_offered = |asked: &String| asked.contains("/types@") || imports.contains(asked);
             let adds_nothing = exports.iter().all(|export| own.exports.iter().any(|known| known.name == *export));
             adds_nothing && needed.iter().all(|export| exports.contains(export)) && asked.iter().all(is_offered)
@@ -273,7 +274,7 @@ impl Judge<'_> {
         report
     }
 
-    /// Points at the world in the manifest, and offers the one that the component fits.
+    /// Labels the world in the manifest, and adds a fix with the world that the component fits.
     fn at_the_world(&self, finding: Diagnostic) -> Diagnostic {
         let Some(source) = self.source else { return finding };
         let runtime = &self.manifest.runtime;
@@ -303,7 +304,7 @@ impl Judge<'_> {
         finding.in_source(source).fixed_by(Fix { title, edits })
     }
 
-    /// An import of WASI: what needs it, and what to do instead.
+    /// Creates the finding for an import of WASI: what needs it, and what to use instead.
     fn wasi(&self, import: &str, place: &str) -> Diagnostic {
         let modules = self.modules.get_or_init(|| Module::all_of(self.bytes).unwrap_or_default());
         let mut help = Vec::new();

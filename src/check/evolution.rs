@@ -1,4 +1,4 @@
-//! A manifest against that of the previous version: what administrators must agree to anew.
+//! Compares a manifest with that of the previous version: the version, the rows, and what administrators must agree to.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ codes! {
         fix: "Say in the changelog what it is for, or do without it.";
 }
 
-/// Holds a manifest against the one of the previous version.
+/// Checks a manifest against the one of the previous version.
 pub fn check_evolution(subject: &CheckSubject<'_>, previous: &Manifest) -> Report {
     let mut findings = Findings { source: subject.source, report: Report::new() };
     let (old, new) = (&previous.metadata, &subject.manifest.metadata);
@@ -53,7 +53,7 @@ pub fn check_evolution(subject: &CheckSubject<'_>, previous: &Manifest) -> Repor
     findings.report
 }
 
-/// What becomes of the rows that the previous version has left.
+/// Checks what becomes of the rows of the previous version.
 fn follow_rows(subject: &CheckSubject<'_>, previous: &Manifest, findings: &mut Findings<'_>) {
     let diff = SchemaDiff::of(previous, subject.manifest);
     for change in diff.at_stake() {
@@ -71,7 +71,7 @@ fn follow_rows(subject: &CheckSubject<'_>, previous: &Manifest, findings: &mut F
     }
 }
 
-/// Everything that a plugin asks of the host, of other plugins and of administrators, and where it says so.
+/// Returns all that a plugin needs from the host, other plugins and administrators, with its place in the manifest.
 fn asks(manifest: &Manifest) -> Vec<(String, Span)> {
     let capabilities = &manifest.capabilities;
     let mut asks: Vec<(String, Span)> = Vec::new();

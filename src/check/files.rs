@@ -1,4 +1,4 @@
-//! Codes of the files of a project; who looks at the disk says where they apply.
+//! Codes of findings about the files of a project; the code that reads the disk raises them.
 
 use erp_manifest::codes::codes;
 

@@ -1,4 +1,4 @@
-//! The rules: a manifest and a component in, a report out. Nothing here touches a disk.
+//! The rules: a manifest and a component in, a report out. No rule reads or writes a disk.
 //!
 //! ```
 //! use erp_check::{CheckSubject, check_manifest};
@@ -13,10 +13,10 @@
 //! assert!(!report.diagnostics().is_empty());
 //! ```
 //!
-//! The codes of findings are stable, and [`RULE_SET`] names what was applied; rules are added with any version.
+//! The codes of findings are stable. [`RULE_SET`] identifies the rules that were applied; any version may add rules.
 //!
-//! Reading a file already finds what is wrong in one value (`erp_manifest::parse`). The rules look at
-//! what only several parts together can tell. Each family of rules is a file under `rules/`.
+//! Parsing a file already finds errors in single values (`erp_manifest::parse`). The rules find errors that
+//! concern several parts together. Each family of rules is a file under `rules/`.
 
 mod capabilities;
 mod codes;
@@ -51,20 +51,20 @@ use erp_manifest::{Manifest, ManifestText};
 
 use rules::schema::UNKNOWN_FIELD;
 
-/// SHA-256 of the code that decides about a finding, in hexadecimal: these rules, the readers of manifests and components,
-/// and the host API. Where two programs name the same one, they cannot disagree about a package.
+/// SHA-256 of the code that decides about findings, in hexadecimal: these rules, the readers of manifests and
+/// components, and the host API. Two programs with the same value cannot disagree about a package.
 ///
-/// The file is made by the tests of the repository, which say when it is not what the sources give.
+/// The tests of the repository create the file, and fail if it does not match the sources.
 pub const RULE_SET: &str = include_str!("rule-set.sha256").trim_ascii_end();
 
-/// What a rule may look at.
+/// The input of a rule.
 pub struct CheckSubject<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
-    /// Its text.
+    /// The text of the manifest.
     pub source: &'a Arc<SourceFile>,
-    /// The content of a file of the project or package, by its path relative to the manifest;
-    /// `None` if there is none.
+    /// Returns the content of a file of the project or package, by its path relative to the manifest;
+    /// `None` if the file is missing.
     pub file: &'a dyn Fn(&str) -> Option<Vec<u8>>,
 }
 
@@ -75,7 +75,7 @@ impl std::fmt::Debug for CheckSubject<'_> {
 }
 
 impl CheckSubject<'_> {
-    /// A fix that finds its place in the manifest's text; none if there is no text.
+    /// Creates a fix in the manifest's text; none if there is no text.
     fn edit(&self, make: impl FnOnce(&ManifestText<'_>) -> Option<Fix>) -> Option<Fix> {
         if self.source.text().is_empty() {
             return None;
@@ -85,7 +85,7 @@ impl CheckSubject<'_> {
     }
 }
 
-/// Holds a manifest against every rule.
+/// Checks a manifest against every rule.
 pub fn check_manifest(subject: &CheckSubject<'_>) -> Report {
     let mut findings = Findings { source: subject.source, report: Report::new() };
     for rule in rules::ALL {
@@ -94,8 +94,8 @@ pub fn check_manifest(subject: &CheckSubject<'_>) -> Report {
     findings.report
 }
 
-/// What the rules found, without what only follows from values that could not be read: the type of such a field is not known, and
-/// what is said of it would be of the type that stands in for it. `read` is what reading the manifest found.
+/// Removes the findings of the rules that only follow from values that could not be read. The type of such a field is
+/// unknown, and other findings about it would concern the default type. `read` is the report of reading the manifest.
 #[must_use]
 pub fn without_followers(report: Report, read: &Report, source: &Arc<SourceFile>) -> Report {
     let unread: Vec<Span> = read
@@ -113,7 +113,7 @@ pub fn without_followers(report: Report, read: &Report, source: &Arc<SourceFile>
         let is_here = finding.source.as_ref().is_some_and(|own| own.path() == source.path());
         let Some(label) = finding.labels.first().filter(|_| is_here) else { return false };
         let written = source.text().get(label.span.clone()).unwrap_or_default().trim_matches('"');
-        // What stands in for a value has no place of its own. A name that nothing has is wrong whatever the type is.
+        // A default value has no place in the text. An unknown name is wrong whatever the type is.
         let is_of_block = blocks.iter().any(|block| block.contains(&label.span.start));
         label.span.is_empty() || (is_of_block && finding.code != UNKNOWN_FIELD) || names.contains(&written)
     };
@@ -122,20 +122,20 @@ pub fn without_followers(report: Report, read: &Report, source: &Arc<SourceFile>
     kept
 }
 
-/// The block of a text that a place is in: from the header in front of it to the one behind it.
+/// Returns the block of a text that contains a place: from the header before it to the header after it.
 fn block_around(text: &str, span: &Span) -> Span {
     let begin = text[..span.start.min(text.len())].rfind("\n[").map_or(0, |at| at + 1);
     let end = text[span.end.min(text.len())..].find("\n[").map_or(text.len(), |at| span.end + at);
     begin..end
 }
 
-/// The name that a block gives.
+/// Returns the value of `name` in a block.
 fn name_in(block: &str) -> Option<&str> {
     let line = block.lines().find_map(|line| line.trim_start().strip_prefix("name")?.trim_start().strip_prefix('='))?;
     line.trim().strip_prefix('"')?.split('"').next().filter(|name| !name.is_empty())
 }
 
-/// Collects what the rules find in one text.
+/// Collects the findings of the rules in one text.
 struct Findings<'a> {
     source: &'a Arc<SourceFile>,
     report: Report,
@@ -146,7 +146,7 @@ impl Findings<'_> {
         self.report.push(Diagnostic::new(code, message).in_source(self.source).at(span, label).maybe_help(help));
     }
 
-    /// Finds a name that is none of the known ones. Where one is near, writing that one is the fix.
+    /// Adds a finding for an unknown name. If a known name is similar, the fix writes that one.
     fn unknown<'k>(
         &mut self,
         code: Code,
@@ -158,7 +158,7 @@ impl Findings<'_> {
         self.report.fix_last(obvious(name, known).map(|word| Fix::replace_string(span, word)));
     }
 
-    /// Finds every name that is there a second time.
+    /// Adds a finding for every repeated name.
     fn unique<'n>(&mut self, what: &str, names: impl Iterator<Item = (&'n str, Span)>) {
         let mut seen = BTreeSet::new();
         for (name, span) in names {

@@ -1,4 +1,4 @@
-//! The nodes of a manifest against what the component itself says of them.
+//! Compares the nodes of a manifest with the component's own definitions.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ codes! {
         fix: "Let `erp-plugin generate` write the definitions from the manifest, and build again.";
 }
 
-/// Holds the manifest's `[[nodes]]` against the array that `get-node-definitions` gave. A user places what the manifest
-/// shows, and the component runs what it knows.
+/// Checks the manifest's `[[nodes]]` against the array that `get-node-definitions` returned. Users place the nodes of
+/// the manifest, and the component runs those that it defines.
 pub fn check_nodes(manifest: &Manifest, definitions: &Value, source: Option<&Arc<SourceFile>>) -> Report {
     let mut report = Report::new();
     let mut find = |span: Option<Span>, message: String, help: &str| {

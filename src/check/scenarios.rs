@@ -1,6 +1,6 @@
-//! Codes of findings about scenarios: of their files, and of what only a run can find.
+//! Codes of findings about scenarios: those about their files, and those that only a run can find.
 //!
-//! `scenario` raises them; they are declared here since `[check]` of a manifest may name every code of a finding.
+//! `scenario` raises them; they are declared here because `[check]` of a manifest may name every code of a finding.
 
 use erp_manifest::codes::codes;
 

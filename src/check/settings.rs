@@ -1,4 +1,4 @@
-//! `[check]`: how a project weighs what is found in it.
+//! `[check]`: the severities that a project sets for its findings.
 
 use erp_manifest::CheckSettings;
 use erp_manifest::codes::{Code, Severity};
@@ -8,7 +8,7 @@ use erp_manifest::document::codes::INVALID_VALUE;
 use super::codes::finding_codes;
 use super::{CheckSubject, Findings};
 
-/// Weighs findings as the project wants it. Errors stay errors: the platform would refuse them all the same.
+/// Applies the project's ignored codes and severities. Errors stay errors: the platform would refuse them anyway.
 pub fn weigh(report: &mut Report, settings: &CheckSettings) {
     report.retain(|finding| {
         let name = finding.code.name();
@@ -37,7 +37,7 @@ fn severity(word: &str) -> Option<Severity> {
     }
 }
 
-/// Finds settings that mean nothing.
+/// Finds settings that have no effect.
 pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let settings = &subject.manifest.check;
     let known = || finding_codes().map(Code::name);

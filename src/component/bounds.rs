@@ -1,4 +1,4 @@
-//! What is refused before anything looks closer at a component: what a hostile one could make expensive.
+//! Limits that are checked before a component is validated: they refuse what a hostile component could make expensive.
 
 use erp_manifest::codes::Code;
 use wasmparser::{ComponentExternName, ComponentTypeRef, Parser, Payload, TypeRef};
@@ -8,29 +8,29 @@ use super::shapes::Shapes;
 use super::{names, nesting};
 use crate::codes::{COMPONENT_EXCESSIVE, FOREIGN_NAME, TOO_COMPLEX};
 
-/// Bytes of a component at the most.
+/// The most bytes of a component.
 pub const MAX_BYTES: usize = 32 << 20;
-/// Functions with a body, of all modules together, at the most.
+/// The most functions with a body, in all modules together.
 const MAX_FUNCTIONS: u32 = 100_000;
-/// Bytes of one function's body at the most.
+/// The most bytes of one function's body.
 const MAX_BODY_BYTES: usize = 1 << 20;
-/// Modules and components inside of it at the most.
+/// The most modules and components inside a component.
 const MAX_PARTS: u32 = 64;
-/// How deep components hold components at the most.
+/// The most levels of modules and components inside each other.
 const MAX_DEPTH: u32 = 4;
-/// Types of a module, of a component, and entries of an import or export section, at the most.
+/// The most entries of one section, such as types, imports and exports.
 const MAX_ENTRIES: u32 = 100_000;
-/// Pages of a memory (64 KiB) that are there from the beginning, at the most: those of 512 MB.
+/// The most initial pages (64 KiB) of a memory: those of 512 MB.
 const MAX_INITIAL_PAGES: u64 = 8_192;
-/// Elements of a table that are there from the beginning, at the most.
+/// The most initial elements of a table.
 const MAX_INITIAL_ELEMENTS: u64 = 1_000_000;
 
-/// The most that may cost more than its bytes say; `docs/sandbox.md` has what was measured. The largest components that
-/// are known, interpreters of 18 MB, stay below a tenth of each.
+/// The limits of costs that may grow faster than the bytes; `docs/sandbox.md` has the measurements. The largest known
+/// components, interpreters of 18 MB, stay below a tenth of each.
 const MAX_COST: ComponentCost =
     ComponentCost { moves: 60_000_000, liveness: 150_000_000, locals: 10_000_000, nesting: 400_000_000 };
-/// Functions that are passed between the components inside, times the size of the largest type, at the most: the
-/// compiler makes code for each of them.
+/// The most functions that inner components pass to each other, times the size of the largest type: the compiler
+/// generates code for each of them.
 const MAX_ADAPTERS: u64 = 1_000_000;
 
 /// Why a component is refused.
@@ -38,7 +38,7 @@ const MAX_ADAPTERS: u64 = 1_000_000;
 pub struct Excess {
     /// `component/excessive`, `component/too-complex` or `component/foreign-name`.
     pub code: Code,
-    /// What there is too much of.
+    /// The reason, as a sentence.
     pub why: String,
 }
 
@@ -66,14 +66,14 @@ impl Excess {
     }
 }
 
-/// Why a component is refused; `None` for one within all bounds. Reads each byte once.
+/// Returns why a component is refused; `None` if it is within all limits. Reads each byte once.
 pub fn excess(bytes: &[u8]) -> Option<Excess> {
     if let Some(excess) = Excess::of_size("bytes", bytes.len() as u64, MAX_BYTES as u64) {
         return Some(excess);
     }
     let mut counted = ComponentCounts::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        // What cannot be read is the validator's business.
+        // Unreadable input is left to the validator.
         let payload = payload.ok()?;
         if let Payload::ComponentTypeSection(section) = &payload
             && bytes.get(section.range()).is_some_and(nesting::is_too_deep)
@@ -89,13 +89,13 @@ pub fn excess(bytes: &[u8]) -> Option<Excess> {
     None
 }
 
-/// What was counted so far.
+/// The counts so far.
 #[derive(Debug, Default)]
 struct ComponentCounts {
     functions: u32,
     parts: u32,
     cost: ComponentCost,
-    /// The module that is being read, if any, and the components around it.
+    /// The signatures of the module that is being read, if any; `outer` has those of the components around it.
     module: Signatures,
     outer: Vec<Signatures>,
     shapes: Shapes,

@@ -1,4 +1,4 @@
-//! Codes of components that cannot be read, or cost more than the host gives.
+//! Codes of findings about components that cannot be read or that are refused.
 
 use erp_manifest::codes::codes;
 

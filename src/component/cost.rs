@@ -1,44 +1,44 @@
-//! What the operators of a component cost a validator and a compiler, counted before either begins.
+//! Estimates what the operators of a component cost a validator and a compiler, before either begins.
 //!
-//! Two things grow faster than the bytes of a function. An operator with many operands moves each of them, and the
-//! register allocator holds all of them at once: a call of two bytes may move 2,000 values. And each value that lives
-//! through a function is looked at again wherever its control flow splits or meets.
+//! Two costs grow faster than the bytes of a function. An operator with many operands moves each of them, and the
+//! register allocator holds all of them at once: a call of two bytes may move 2,000 values. Each value that lives
+//! through a function is processed again wherever its control flow splits or joins.
 
 use wasmparser::{
     BlockType, CompositeInnerType, ContType, FrameKind, FuncType, FunctionBody, ModuleArity, Operator, RecGroup,
     RefType, SubType,
 };
 
-/// Operands and results of an operator that cost nothing extra: more do not fit into registers.
+/// The most operands and results of an operator that cost nothing extra: more do not fit into registers.
 const NARROW: u64 = 16;
 
-/// Where a loop begins, each value gets a new name and a place to be kept at: that costs so many times more than to pass
-/// a branch.
+/// How many times more the beginning of a loop costs than a branch: each value gets a new name and a place where it is
+/// kept.
 const LOOP: u64 = 20;
 
-/// What costs more than its bytes say, summed over the functions of a component.
+/// The costs that grow faster than the bytes, summed over the functions of a component.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ComponentCost {
-    /// The squares of the operands and results of all operators that have more than [`NARROW`] of them.
+    /// For each operator with more than [`NARROW`] operands and results, the square of their number, times its targets.
     pub(super) moves: u64,
-    /// For each function, its values that live at once, times the places where its control flow splits or meets; a loop
+    /// For each function, the values that live at once, times the places where its control flow splits or joins; a loop
     /// counts as [`LOOP`] of them.
     pub(super) liveness: u64,
-    /// Locals, those of no use included.
+    /// Parameters and locals, including unused ones.
     pub(super) locals: u64,
-    /// For each function, the square of how deep its blocks nest.
+    /// For each function, the square of the depth of its blocks.
     pub(super) nesting: u64,
 }
 
-/// The types and functions of a core module, as far as its operators' operands need them.
+/// The types and functions of a core module that are needed to count the operands of its operators.
 #[derive(Debug, Default)]
 pub(super) struct Signatures {
     types: Vec<SubType>,
     /// The type of each function, imported ones first.
     functions: Vec<u32>,
-    /// Functions with a body that were counted already.
+    /// The number of functions with a body that were counted so far.
     bodies: usize,
-    /// Imported functions.
+    /// The number of imported functions.
     imported: usize,
 }
 
@@ -65,7 +65,7 @@ impl Signatures {
 }
 
 impl ComponentCost {
-    /// Adds the next function of a module. What cannot be read is the validator's business.
+    /// Adds the next function of a module. Unreadable input is left to the validator.
     pub(super) fn add(&mut self, module: &mut Signatures, body: &FunctionBody<'_>) {
         let own = module.functions.get(module.imported + module.bodies).and_then(|ty| module.function_type(*ty));
         let (parameters, results) = own.map_or((0, 0), |own| (own.params().len(), own.results().len()));

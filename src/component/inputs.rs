@@ -1,4 +1,4 @@
-//! What a component was made of: written into it by the build, so that nobody takes it for one of other sources.
+//! The inputs of a build. The build writes them into the component, so that it is not taken for one of other sources.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasm_encoder::{CustomSection, RawSection, Section};
 use wasmparser::{Parser, Payload};
 
-/// The custom section that holds it, as JSON.
+/// The custom section that holds the inputs, as JSON.
 const SECTION: &str = "erp-plugin:inputs";
 
 /// Where a component comes from.
@@ -49,12 +49,12 @@ pub struct BuildInputs {
 }
 
 impl BuildInputs {
-    /// What a component says of its build; none where it says nothing that can be read.
+    /// Reads the inputs from a component; none if it has none that can be read.
     pub fn of(component: &[u8]) -> Option<BuildInputs> {
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(component) {
             match payload.ok()? {
-                // Of a component inside, which may have been built by itself.
+                // Sections of inner components do not count: these may have builds of their own.
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::CustomSection(section) if section.name() == SECTION && depth == 0 => {
@@ -66,7 +66,7 @@ impl BuildInputs {
         None
     }
 
-    /// The component with this written into it, in place of what an earlier build wrote.
+    /// Returns the component with these inputs, which replace those of an earlier build.
     #[must_use]
     pub fn written_into(&self, component: &[u8]) -> Vec<u8> {
         let json = serde_json::to_vec(self).unwrap_or_default();
@@ -76,8 +76,8 @@ impl BuildInputs {
     }
 }
 
-/// The component without what a build wrote of its sources; none where it cannot be read. A comment that changes in a source
-/// changes nothing of it.
+/// Returns the component without the inputs of its build; none if it cannot be read. A changed comment in a source does
+/// not change the result.
 pub fn without_inputs(component: &[u8]) -> Option<Vec<u8>> {
     let mut without = wasm_encoder::Component::HEADER.to_vec();
     let mut depth = 0_usize;

@@ -1,4 +1,4 @@
-//! What a built WebAssembly component is: its border, what it costs before anything compiles it, where it comes from.
+//! Reads built WebAssembly components: their border, what compiling them would cost, and where they come from.
 //!
 //! ```text
 //! bytes ──► classify ──► excess? ──► read ──► ComponentInfo ──► why, wit_text
@@ -13,7 +13,7 @@
 //! assert_eq!(read(b"no wasm").unwrap_err().code.name(), "component/not-wasm");
 //! ```
 //!
-//! Bytes may come from strangers: what reading costs is bounded by their size, and a panic of a decoder is a finding.
+//! The bytes may be untrusted: their size bounds the cost of reading, and a panic of a decoder becomes a finding.
 //! [`read`], [`excess`] and [`ComponentInfo`] are stable.
 
 mod bounds;

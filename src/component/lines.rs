@@ -1,4 +1,4 @@
-//! Which line of its source each instruction of a core module comes from (DWARF), and which function it is in.
+//! Maps the instructions of a core module to source lines (DWARF) and to functions.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use wasmparser::{KnownCustom, Name, Parser, Payload};
 /// An instruction at which a line begins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinePoint {
-    /// Bytes from the beginning of the module.
+    /// The offset from the beginning of the module, in bytes.
     pub pc: u32,
-    /// Which of the files.
+    /// The index of the file in [`LineTable::files`].
     pub file: usize,
-    /// From 1.
+    /// The line number, from 1.
     pub line: u32,
 }
 
 /// The lines and functions of a core module.
 #[derive(Debug, Clone, Default)]
 pub struct LineTable {
-    /// The files, as the compiler wrote their names.
+    /// The paths of the source files; relative paths are prefixed with the compiler's folder.
     pub files: Vec<String>,
-    /// Where lines begin, by their place.
+    /// The points where lines begin, sorted by offset.
     pub points: Vec<LinePoint>,
-    /// Where functions begin, by their place, with their names demangled.
+    /// The offsets and demangled names of functions, sorted by offset.
     pub functions: Vec<(u32, String)>,
 }
 
@@ -36,7 +36,7 @@ pub struct LinesError(String);
 type Slice<'b> = EndianSlice<'b, LittleEndian>;
 
 impl LineTable {
-    /// The lines of a core module; without points where it has no debug information.
+    /// Reads the lines of a core module; without points if it has no debug information.
     ///
     /// # Errors
     /// [`LinesError`].
@@ -92,7 +92,7 @@ impl LineTable {
             let folder = unit.comp_dir.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
             let (program, sequences) = program.sequences()?;
             for sequence in &sequences {
-                // What the linker threw away begins nowhere.
+                // The linker marks removed code with a start of 0 or one that is out of range.
                 if sequence.start == 0 || sequence.start >= u64::from(u32::MAX) {
                     continue;
                 }
@@ -126,7 +126,7 @@ impl LineTable {
         Ok(())
     }
 
-    /// The function that an instruction is in.
+    /// Returns the function that contains an instruction.
     pub fn function_at(&self, pc: u32) -> Option<&str> {
         let behind = self.functions.partition_point(|(start, _)| *start <= pc);
         self.functions.get(behind.checked_sub(1)?).map(|(_, name)| name.as_str())

@@ -1,23 +1,23 @@
-//! What a component says of itself: name, version, licence and revision in custom sections, as the tools of the
+//! The description of a component: name, version, licence and revision in custom sections, as the tools of the
 //! Bytecode Alliance read them.
 
 use thiserror::Error;
 use wasm_metadata::{AddMetadata, AddMetadataField, Payload};
 
-/// What a component says of itself.
+/// The description in the custom sections of a component.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
     /// The plugin's id.
     pub name: Option<String>,
     /// The plugin's version.
     pub version: Option<String>,
-    /// Its licence, an SPDX expression.
+    /// The licence, an SPDX expression.
     pub license: Option<String>,
-    /// The revision of its source.
+    /// The revision of the source.
     pub revision: Option<String>,
-    /// Where its source is.
+    /// The address of the source.
     pub source: Option<String>,
-    /// Where to read about it.
+    /// The address of the home page.
     pub homepage: Option<String>,
 }
 
@@ -26,10 +26,10 @@ pub struct Description {
 #[error("the component's description cannot be written: {0}")]
 pub struct DescriptionError(String);
 
-/// The component with this description, and with the tool that linked it among its producers.
+/// Returns the component with this description, and with `erp-plugin` among its producers.
 ///
 /// # Errors
-/// [`DescriptionError`] for a licence that is no SPDX expression, or an address that is none.
+/// [`DescriptionError`] for a licence that is not an SPDX expression, or an invalid address.
 pub fn describe(component: &[u8], description: &Description, tool_version: &str) -> Result<Vec<u8>, DescriptionError> {
     fn set<T: std::fmt::Debug + Clone>(
         text: Option<&String>,
@@ -51,7 +51,7 @@ pub fn describe(component: &[u8], description: &Description, tool_version: &str)
     metadata.to_wasm(component).map_err(|error| DescriptionError(error.to_string()))
 }
 
-/// What a component says of itself; nothing for a file that cannot be read.
+/// Reads the description of a component; empty for a file that cannot be read.
 pub fn description(component: &[u8]) -> Description {
     let Ok(payload) = Payload::from_binary(component) else { return Description::default() };
     let metadata = payload.metadata();

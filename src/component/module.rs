@@ -1,4 +1,4 @@
-//! A core module's functions, by whom they are called and how large they are.
+//! The functions of a core module: their calls and their sizes.
 
 use std::ops::Range;
 
@@ -9,38 +9,38 @@ use wasmparser::{
 /// A core module inside a component.
 #[derive(Debug, Clone, Default)]
 pub struct Module {
-    /// Bytes of the whole module.
+    /// The size of the module in bytes.
     pub size: usize,
-    /// Its sections with their bytes, in order; those of one name together.
+    /// The sections with their sizes in bytes, in order; sections of one name are added up.
     pub sections: Vec<(String, usize)>,
-    /// Its functions by index, imported ones first.
+    /// The functions by index, imported ones first.
     pub functions: Vec<ModuleFunction>,
     /// Functions that can be called from outside: exports and the start function.
     pub entries: Vec<u32>,
-    /// Functions that are in a table, so that a call by reference may reach them.
+    /// Functions that are in a table, so that an indirect call may reach them.
     pub in_tables: Vec<u32>,
 }
 
 /// A function of a core module.
 #[derive(Debug, Clone, Default)]
 pub struct ModuleFunction {
-    /// The name that the compiler gave it, demangled; none where names were stripped.
+    /// The name that the compiler gave it, demangled; none if names were stripped.
     pub name: Option<String>,
     /// The module and the name that it is imported by; none for a function with a body.
     pub import: Option<(String, String)>,
-    /// Bytes of its body.
+    /// The size of the body in bytes.
     pub size: usize,
-    /// The functions that it calls by name.
+    /// The indexes of the functions that it calls directly or takes references of, sorted.
     pub calls: Vec<u32>,
-    /// True where it calls by reference.
+    /// True if it contains an indirect call.
     pub calls_by_reference: bool,
 }
 
 impl Module {
-    /// The core modules of a component, in order; a core module itself is its only one.
+    /// Returns the core modules of a component, in order; for a core module, only itself.
     ///
     /// # Errors
-    /// What the parser says, for bytes that are no WebAssembly.
+    /// The error of the parser, for bytes that are not WebAssembly.
     pub fn all_of(bytes: &[u8]) -> Result<Vec<Module>, BinaryReaderError> {
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for payload in Parser::new(0).parse_all(bytes) {
@@ -113,17 +113,17 @@ impl Module {
         Ok(module)
     }
 
-    /// True where the compiler's names are still there.
+    /// True if the compiler's names were not stripped.
     pub fn has_names(&self) -> bool {
         self.functions.iter().any(|function| function.name.is_some())
     }
 }
 
 impl ModuleFunction {
-    /// The crate that the function comes from, by its name.
+    /// Returns the crate that the function comes from, according to its name.
     pub fn crate_name(&self) -> Option<&str> {
         let name = self.name.as_deref()?;
-        // `<core::str::Chars as Iterator>::next` belongs to the type in front.
+        // `<core::str::Chars as Iterator>::next` belongs to the crate of the type in front.
         let path =
             name.trim_start_matches(['<', '&', '*', '(', '[']).trim_start_matches("mut ").trim_start_matches("dyn ");
         let end = path.find("::")?;

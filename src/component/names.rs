@@ -1,10 +1,10 @@
-//! Names at a component's border that the platform has no use for, and that readers of WIT stumble over: addresses,
-//! digests and dependencies to be resolved, and functions that are named like interfaces.
+//! Names at a component's border that the platform does not use, and that readers of WIT fail on: addresses, digests
+//! and dependencies to be resolved, and functions that are named like interfaces.
 
 use wasmparser::names::{ComponentName, ComponentNameKind};
 use wasmparser::{ComponentType, ComponentTypeDeclaration, ComponentTypeRef, InstanceTypeDeclaration};
 
-/// Why a name is refused. A name that is none at all is the validator's business.
+/// Returns why a name is refused. An invalid name is left to the validator.
 pub(super) fn foreign(name: &str, is_function: bool) -> Option<String> {
     let parsed = ComponentName::new(name, 0).ok()?;
     match parsed.kind() {
@@ -18,7 +18,7 @@ pub(super) fn foreign(name: &str, is_function: bool) -> Option<String> {
     }
 }
 
-/// Why a name in a type is refused.
+/// Returns why a name in a type is refused.
 pub(super) fn foreign_in(ty: &ComponentType<'_>) -> Option<String> {
     let of = |name: &str, ty: &ComponentTypeRef| foreign(name, matches!(ty, ComponentTypeRef::Func(_)));
     match ty {

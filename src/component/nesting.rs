@@ -1,27 +1,27 @@
-//! How deep the types of a component nest. Its decoder calls itself for each level, so that a few megabytes of levels would
-//! end the process; they are counted here without that.
+//! Counts how deep the types of a component nest, without recursion. The decoder recurses for each level, so that a few
+//! megabytes of levels would end the process.
 
 use wasmparser::{
     BinaryReader, BinaryReaderError, ComponentAlias, ComponentExternName, ComponentImport, ComponentType,
     ComponentTypeRef, CoreType,
 };
 
-/// Levels at the most. WIT needs three.
+/// The most levels. WIT needs three.
 pub(super) const MAX_LEVELS: usize = 64;
 
-/// Types of components and of instances, whose declarations hold types.
+/// The tags of component types and of instance types, whose declarations contain types.
 const COMPONENT: u8 = 0x41;
 const INSTANCE: u8 = 0x42;
 
-/// Whether the types of a section nest too deep. What cannot be read is the validator's business.
+/// Whether the types of a section nest too deep. Unreadable input is left to the validator.
 pub(super) fn is_too_deep(section: &[u8]) -> bool {
     deepest(section).is_ok_and(|levels| levels > MAX_LEVELS)
 }
 
-/// The first depth beyond the bound, or the depth of all.
+/// Returns the depth of the deepest type, or the first depth beyond the limit.
 fn deepest(section: &[u8]) -> Result<usize, BinaryReaderError> {
     let mut reader = BinaryReader::new(section, 0);
-    // What is left to be read of each level: types of the section, declarations of the types around.
+    // The entries that remain to be read at each level: types of the section, declarations of the types around.
     let mut left = vec![reader.read_var_u32()?];
     let mut levels = 0;
     while let Some(last) = left.last_mut() {
@@ -47,7 +47,7 @@ fn deepest(section: &[u8]) -> Result<usize, BinaryReaderError> {
     Ok(levels)
 }
 
-/// Reads a declaration up to the type that it declares, or to its end.
+/// Reads a declaration up to the type that it declares, and returns true; any other to its end.
 fn is_declared_type(reader: &mut BinaryReader<'_>) -> Result<bool, BinaryReaderError> {
     match reader.read_u8()? {
         0x00 => _ = reader.read::<CoreType<'_>>()?,
@@ -59,7 +59,7 @@ fn is_declared_type(reader: &mut BinaryReader<'_>) -> Result<bool, BinaryReaderE
             reader.read::<ComponentTypeRef>()?;
         }
         _ => {
-            // No declaration: the decoder ends here too, no deeper than this.
+            // Not a declaration: the decoder ends here too, no deeper than this.
             while !reader.eof() {
                 reader.read_u8()?;
             }
@@ -84,7 +84,7 @@ mod tests {
             assert!(is_too_deep(&nested(&level, &innermost, MAX_LEVELS)));
             assert!(is_too_deep(&nested(&level, &innermost, 1_000_000)));
         }
-        // Beside others: a string, an alias of an outer type, an exported type.
+        // Among others: a string, an alias of an outer type, an exported type.
         let level = [INSTANCE, 4, 1, 0x73, 2, 0x03, 0x02, 0, 0, 4, 0, 1, b'a', 3, 0, 0, 1];
         assert!(is_too_deep(&nested(&level, &[INSTANCE, 0], 1_000)));
         assert!(!is_too_deep(&nested(&level, &[INSTANCE, 0], 3)));

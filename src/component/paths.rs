@@ -1,9 +1,8 @@
-//! Names of folders of the machine that built a component: they tell a stranger who built it, and no two machines
-//! build the same.
+//! Finds paths of the build machine in a component: they reveal who built it, and make builds of two machines differ.
 
 use std::path::Path;
 
-/// Where people's own folders begin, on the systems that plugins are built on, and those of the usual builders.
+/// The prefixes of home folders on the systems where plugins are built, and of the folders of common build services.
 const HOMES: [&str; 11] = [
     "/home/",
     "/Users/",
@@ -17,10 +16,10 @@ const HOMES: [&str; 11] = [
     "/var/folders/",
     "/tmp/",
 ];
-/// Bytes of a path that are shown.
+/// The most bytes of a path that are shown.
 const SHOWN: usize = 80;
 
-/// The first path into somebody's own folder that is in a component.
+/// Returns the first path in a component that leads into such a folder.
 pub fn local_path(component: &[u8]) -> Option<String> {
     let starts = component.iter().enumerate().filter(|(_, byte)| matches!(byte, b'/' | b':'));
     let mut starts =
@@ -29,14 +28,14 @@ pub fn local_path(component: &[u8]) -> Option<String> {
         let is_path = |byte: &&u8| byte.is_ascii_graphic() || !byte.is_ascii();
         let path: Vec<u8> = component[at..].iter().take(SHOWN).take_while(is_path).copied().collect();
         let home = HOMES.iter().find(|home| path.starts_with(home.as_bytes()))?;
-        // Something must stand behind it: `/home/` alone may be a word of the plugin's own.
+        // A folder must follow: `/home/` alone may be a text of the plugin itself.
         let inside = path.get(home.len()..)?.iter().any(|byte| matches!(byte, b'/' | b'\\'));
         inside.then(|| shown(&path))
     })
 }
 
-/// A path as far as it can be told from what stands behind it: texts of a component have no ends. It ends with the name of a
-/// source file.
+/// Cuts a path after the name of a source file, if it contains one: texts in a component have no terminator, so that
+/// other text may follow.
 fn shown(path: &[u8]) -> String {
     // `.c` would cut `.cargo`.
     const ENDINGS: [&str; 5] = [".rs", ".cpp", ".hpp", ".ts", ".py"];
@@ -45,12 +44,13 @@ fn shown(path: &[u8]) -> String {
     ends.min().map_or_else(|| text.to_string(), |end| text[..end].to_owned())
 }
 
-/// The first path into one of these folders that is in a component: for whoever knows where it was built.
+/// Returns the first path in a component that leads into one of these folders, for a caller that knows where it was
+/// built.
 pub fn path_into(component: &[u8], folders: &[&Path]) -> Option<String> {
     let folders: Vec<String> = folders.iter().map(|folder| format!("{}/", folder.display())).collect();
     let starts = component.iter().enumerate().filter(|(_, byte)| matches!(byte, b'/' | b':')).map(|(at, _)| at);
     let mut found = starts.filter(|at| {
-        // `/` alone, and the like, is in every text.
+        // `/` and other short folders occur in every text.
         folders.iter().any(|folder| folder.len() > 4 && component[*at..].starts_with(folder.as_bytes()))
     });
     let at = found.next()?;

@@ -1,4 +1,4 @@
-//! Who made a component, by its own words.
+//! The languages and tools that a component names as its producers.
 
 use serde::Serialize;
 use wasmparser::{KnownCustom, Parser, Payload};
@@ -14,7 +14,7 @@ pub struct Producer {
     pub version: String,
 }
 
-/// What the sections `producers` of a component and its modules say, each once, sorted.
+/// Returns the entries of the `producers` sections of a component and its modules, each once, sorted.
 pub fn producers(bytes: &[u8]) -> Vec<Producer> {
     let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {

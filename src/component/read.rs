@@ -1,4 +1,4 @@
-//! What a WebAssembly file is, and what a component imports and exports.
+//! Classifies WebAssembly files, and reads the imports and exports of components.
 
 use erp_manifest::containment::contain;
 use erp_manifest::contract::Border;
@@ -10,31 +10,31 @@ use wit_parser::{Resolve, WorldId};
 use super::bounds::{self, Excess};
 use crate::codes::{CORE_MODULE, FOREIGN_NAME, INVALID_COMPONENT, NOT_WASM};
 
-/// What a file is, by its first bytes.
+/// The kind of a file, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binary {
     /// A component.
     Component,
     /// A core module.
     CoreModule,
-    /// No WebAssembly.
+    /// Not WebAssembly.
     Other,
 }
 
 /// A component that was validated.
 #[derive(Debug)]
 pub struct ComponentInfo {
-    /// What it imports and exports.
+    /// The imports and exports.
     pub border: Border,
-    /// How many core modules it holds, those of its adapters included.
+    /// The number of core modules, including those of adapters.
     pub core_modules: usize,
     /// The types at its border.
     pub resolve: Resolve,
-    /// Its own world there.
+    /// The world of the component in `resolve`.
     pub world: WorldId,
 }
 
-/// What a file is.
+/// Returns the kind of a file.
 pub fn classify(bytes: &[u8]) -> Binary {
     match Parser::new(0).parse_all(bytes).next() {
         Some(Ok(Payload::Version { encoding: Encoding::Component, .. })) => Binary::Component,
@@ -46,7 +46,7 @@ pub fn classify(bytes: &[u8]) -> Binary {
 /// Validates a component and reads its border.
 ///
 /// # Errors
-/// A finding with the code `component/not-wasm`, `component/core-module` or `component/invalid`.
+/// A finding with the code `component/not-wasm`, `component/core-module` or `component/invalid`, or of an [`Excess`].
 pub fn read(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
     match classify(bytes) {
         Binary::Component => {}
@@ -85,7 +85,7 @@ fn decode(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
     Ok(ComponentInfo { border: Border::of(&resolve, world), core_modules, resolve, world })
 }
 
-/// A finding for a component that is not looked at.
+/// Creates the finding for a component that is refused before it is validated.
 fn refused(excess: &Excess) -> Diagnostic {
     let help = if excess.code == FOREIGN_NAME {
         "the platform links the host API by its names and resolves nothing else: build with `erp-plugin build`"
@@ -95,7 +95,7 @@ fn refused(excess: &Excess) -> Diagnostic {
     Diagnostic::new(excess.code, format!("the component is refused unread: {excess}")).help(help)
 }
 
-/// A component's border as WIT.
+/// Returns a component's border as WIT.
 pub fn wit_text(info: &ComponentInfo) -> String {
     let mut printer = wit_component::WitPrinter::default();
     let packages: Vec<_> = info.resolve.packages.iter().map(|(id, _)| id).collect();
@@ -107,8 +107,8 @@ pub fn wit_text(info: &ComponentInfo) -> String {
     }
 }
 
-/// The features that the host switches on, so that `check` and the host agree.
-/// What WebAssembly a component may use.
+/// Returns the WebAssembly features that a component may use. The host enables the same ones, so that it agrees with
+/// `check`.
 pub fn features() -> WasmFeatures {
     WasmFeatures::default()
         - WasmFeatures::THREADS

@@ -1,11 +1,11 @@
-//! How large the types are that the parts of a component pass to each other, and how many functions pass them.
+//! Measures the types that the parts of a component pass to each other, and counts the functions that pass them.
 
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentDefinedType, ComponentExternalKind, ComponentOuterAliasKind,
     ComponentType, ComponentTypeRef, ComponentValType,
 };
 
-/// The types of a component and of those around it, by their sizes.
+/// The sizes of the types of a component and of the components around it.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
     types: Vec<u64>,
@@ -36,7 +36,7 @@ impl Shapes {
         self.types.push(size);
     }
 
-    /// A type that is imported: what it equals, or something small.
+    /// Adds an imported type with the size of the type that it equals, or 1 for a resource.
     pub(super) fn add_named(&mut self, ty: &ComponentTypeRef) {
         if let ComponentTypeRef::Type(bounds) = ty {
             let size = match bounds {
@@ -47,7 +47,7 @@ impl Shapes {
         }
     }
 
-    /// An export gives what it exports another index.
+    /// Adds an exported type, since an export gives it another index.
     pub(super) fn add_export(&mut self, kind: ComponentExternalKind, index: u32) {
         if kind == ComponentExternalKind::Type {
             let size = self.of_index(index);
@@ -72,7 +72,7 @@ impl Shapes {
         self.lowered += u64::from(matches!(function, CanonicalFunction::Lower { .. }));
     }
 
-    /// What the code that passes values between parts may cost.
+    /// Returns the estimated cost of the code that passes values between parts.
     pub(super) fn adapters(&self) -> u64 {
         self.lowered.saturating_mul(self.largest)
     }

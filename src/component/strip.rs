@@ -1,12 +1,13 @@
-//! What a component needs not to ship: names of functions and lines of the source.
+//! Removes function names and source lines, which a shipped component does not need.
 
 use wasm_encoder::{ComponentSectionId, Encode, RawSection, Section};
 use wasmparser::{Encoding, Parser, Payload};
 
-/// The component without names and debug information; the same instructions at the same places of their sections.
+/// Returns the component without names and debug information. The instructions stay at the same places in their
+/// sections.
 ///
 /// # Errors
-/// What the parser says of a file that is no component.
+/// The error of the parser, for a file that is not a component.
 pub fn stripped(component: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
     let mut output = Vec::with_capacity(component.len());
     let mut outer: Vec<(Encoding, Vec<u8>)> = Vec::new();
@@ -21,7 +22,7 @@ pub fn stripped(component: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderErr
                     Encoding::Module => &wasm_encoder::Module::HEADER,
                 });
             }
-            // What is inside follows as payloads of its own.
+            // The content follows as separate payloads.
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
                 outer.push((encoding, std::mem::take(&mut output)));
                 continue;
@@ -45,7 +46,7 @@ pub fn stripped(component: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderErr
     Ok(output)
 }
 
-/// The sections of core modules that only debuggers read; the component's own name is a part of its description.
+/// Whether only debuggers read a section of a core module. The component's own name is a part of its description.
 fn is_debug(name: &str) -> bool {
     name == "name" || name.starts_with(".debug") || name == "sourceMappingURL"
 }

@@ -1,27 +1,27 @@
-//! Why an import is there: the way from what the host calls to the function that needs it.
+//! Why a component has an import: the path from a function that the host calls to the import.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use super::module::{Module, ModuleFunction};
 
-/// What a call by reference costs beside a call by name: which function it reaches is a guess.
+/// The cost of an indirect call; a direct call costs 1. Which function an indirect call reaches is a guess.
 const GUESS: u32 = 1_000;
 
-/// The way to an import.
+/// The call path to an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportReason {
-    /// The function that is imported, such as `get-environment`.
+    /// The imported function, such as `get-environment`.
     pub function: String,
-    /// Names of the functions on the way, the one that the host calls first; empty where names were stripped.
+    /// Names of the functions on the path, the one that the host calls first; empty if names were stripped.
     pub path: Vec<String>,
-    /// The crate of the last function outside of the standard library.
+    /// The crate of the last function on the path outside of the standard library.
     pub crate_name: Option<String>,
-    /// True where the way leads over a call by reference, so that it is only likely.
+    /// True if the path contains an indirect call, so that it is only likely.
     pub is_guess: bool,
 }
 
-/// The shortest way to any function of an imported interface; none where nothing that can be called needs it.
+/// Returns the shortest path to any function of an imported interface; none if no callable function needs it.
 pub fn why(modules: &[Module], interface: &str) -> Option<ImportReason> {
     modules.iter().find_map(|module| why_in(module, interface))
 }
@@ -53,7 +53,7 @@ fn why_in(module: &Module, interface: &str) -> Option<ImportReason> {
     })
 }
 
-/// The wanted function that is reached with the least guessing, what that costs, and each function's predecessor.
+/// Returns the wanted function that is reached with the fewest guesses, the cost, and each function's predecessor.
 fn shortest(module: &Module, is_wanted: impl Fn(&ModuleFunction) -> bool) -> Option<(u32, u32, HashMap<u32, u32>)> {
     let mut costs: HashMap<u32, u32> = HashMap::new();
     let mut before: HashMap<u32, u32> = HashMap::new();
@@ -72,8 +72,8 @@ fn shortest(module: &Module, is_wanted: impl Fn(&ModuleFunction) -> bool) -> Opt
             return Some((index, cost, before));
         }
         let by_name = function.calls.iter().map(|called| (*called, cost + 1));
-        // The cheapest function that calls by reference comes first: what the tables hold is never reached
-        // for less later, so they are walked once.
+        // The cheapest function with an indirect call comes first: the functions in the tables are never reached
+        // at a lower cost later, so the tables are walked once.
         let walks_tables = function.calls_by_reference && !tables_are_walked;
         tables_are_walked |= walks_tables;
         let by_reference = module.in_tables.iter().filter(|_| walks_tables);
@@ -88,7 +88,7 @@ fn shortest(module: &Module, is_wanted: impl Fn(&ModuleFunction) -> bool) -> Opt
     None
 }
 
-/// What in Rust's standard library leads to an interface of WASI, and what to do instead.
+/// Returns what in Rust's standard library needs an interface of WASI, and what to use instead.
 pub fn remedy(interface: &str) -> &'static str {
     let base = interface.split('@').next().unwrap_or(interface);
     match base {

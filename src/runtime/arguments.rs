@@ -1,10 +1,10 @@
-//! JSON as arguments of an export, by the types of its parameters.
+//! Converts JSON to the arguments of an export, by the types of its parameters.
 
 use serde_json::{Map, Value};
 use wasmtime::component::{Type, Val};
 
-/// The value of a type that a JSON value stands for. Names are those of the WIT; a variant is its name, or an
-/// object with its name as the only key; a result is `{"ok": …}` or `{"err": …}`.
+/// Converts a JSON value to a value of a component type. Names are those of the WIT. A variant is written as its name,
+/// or as an object with its name as the only key; a result as `{"ok": …}` or `{"err": …}`.
 pub(super) fn value_of(ty: &Type, json: &Value, place: &str) -> Result<Val, String> {
     let wrong = |wanted: &str| Err(format!("{place} must be {wanted}, not {json}"));
     let whole = || json.as_i64().map(i128::from).or_else(|| json.as_u64().map(i128::from));
@@ -42,7 +42,7 @@ pub(super) fn value_of(ty: &Type, json: &Value, place: &str) -> Result<Val, Stri
                 let item = |(index, item): (usize, &Value)| value_of(&list.ty(), item, &format!("{place}[{index}]"));
                 Ok(Val::List(items.iter().enumerate().map(item).collect::<Result<_, _>>()?))
             }
-            // Bytes may come as text.
+            // A list of bytes may be written as text.
             Value::String(text) if list.ty() == Type::U8 => Ok(Val::List(text.bytes().map(Val::U8).collect())),
             _ => wrong("an array"),
         },
@@ -108,7 +108,7 @@ pub(super) fn value_of(ty: &Type, json: &Value, place: &str) -> Result<Val, Stri
     }
 }
 
-/// `"name"`, or `{"name": payload}`.
+/// Splits `"name"` or `{"name": payload}` into name and payload; returns no name for any other value.
 fn named(json: &Value) -> (Option<&str>, &Value) {
     match json {
         Value::String(name) => (Some(name), &Value::Null),
@@ -119,7 +119,7 @@ fn named(json: &Value) -> (Option<&str>, &Value) {
     }
 }
 
-/// Refuses names that nothing reads.
+/// Rejects keys that are not among the known names.
 pub(super) fn only<'n>(
     given: &Map<String, Value>,
     known: impl Iterator<Item = &'n str>,

@@ -1,4 +1,4 @@
-//! One call: a fresh instance, one transaction, everything or nothing.
+//! One call: a fresh instance and one transaction, which is committed completely or not at all.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -28,9 +28,9 @@ use super::trace::{Detail, Trace};
 use super::{SharedSurroundings, lock};
 
 impl Runtime {
-    /// Calls a plugin, in a unit of work of its own: no other call can take part in it. `prepare` runs in it before the
-    /// guest does, `finish` before the commit. Where one of the three fails, or the guest is ended, nothing stays of any of
-    /// them.
+    /// Calls a plugin in its own unit of work, in which no other call can take part. `prepare` runs before the guest,
+    /// and `finish` runs before the commit. If one of the three fails or the guest is ended, the unit of work is rolled
+    /// back.
     ///
     /// Blocks until the guest is done; any number of threads may call at the same time.
     pub fn call<S: Storage>(
@@ -45,7 +45,7 @@ impl Runtime {
         Runtime::call_or_replay(plugin, request, storage, surroundings, (prepare, finish), None).0
     }
 
-    /// A call that a recording answers; gives what is left of it.
+    /// Runs a call that a recording answers; also returns what remains of the recording.
     pub(super) fn call_replayed(
         plugin: &LoadedPlugin,
         request: CallRequest<'_>,
@@ -67,7 +67,7 @@ impl Runtime {
         ),
         replay: Option<Replay>,
     ) -> (CallOutcome, Option<Replay>) {
-        // Before the unit of work: whoever waits for a place holds no connection.
+        // The place is taken before the unit of work begins: a call that waits for a place holds no connection.
         let _slot = plugin.slots.take();
         let begun = storage.begin(Attempt { tenant: &request.context.tenant, number: request.attempt });
         let begun = begun.and_then(|mut unit| {
@@ -88,7 +88,7 @@ impl Runtime {
         Runtime::call_within(plugin, request, unit, surroundings, finish, replay)
     }
 
-    /// A call in a unit of work that has begun: the same code for every storage.
+    /// Runs a call in a unit of work that has begun. The code is the same for every storage.
     fn call_within(
         plugin: &LoadedPlugin,
         request: CallRequest<'_>,
@@ -119,10 +119,10 @@ impl Runtime {
         let mut store = Store::new(plugin.component.engine(), CallState { services, memory });
         let result = run(plugin, &mut store, &limits, probe.as_ref(), invocation);
         let burned = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
-        // A call that the host ended burned what it had when it asked: how far the answer came depends on the clock.
+        // If the host ended the call, its fuel is that of the last host call: later fuel would depend on the clock.
         let fuel =
             if store.data().services.end.trap.is_some() { store.data().services.guest.fuel_burned } else { burned };
-        // What was done before a bound was passed is not kept, whatever the guest made of the error.
+        // After an exceeded limit the writes are not kept, even if the guest ignored the error.
         let result = match store.data_mut().services.end.spoiled.take() {
             Some(error) => Err(CallError::Guest(error)),
             None => result,
@@ -136,7 +136,7 @@ impl Runtime {
         let is_left = store.data().services.clock.interrupt.is_set();
         let mut unit = store.into_data().services.unit;
         let result = result.and_then(|value| {
-            // Its last host call may have been going on when everybody left.
+            // The interrupt may have been set during the last host call.
             if is_left {
                 return Err(CallError::interrupted());
             }
@@ -148,7 +148,7 @@ impl Runtime {
             finish(&mut *unit).map_err(|error| CallError::Host(error.into()))?;
             Ok(value)
         });
-        // What the guest's own failure leaves behind on the platform of today.
+        // The current platform keeps the writes of a guest that fails by itself.
         let is_guests = matches!(result, Err(CallError::Guest(_) | CallError::Trap { .. }));
         let would_stay = is_guests && !unit.changes().is_empty() && replay.is_none();
         if would_stay {
@@ -159,7 +159,7 @@ impl Runtime {
                 trace.changes = changes;
                 value
             }),
-            // Whatever the guest made of it: the call may well succeed when it is made again.
+            // A conflict is reported whatever the guest made of it: the call may succeed when it is retried.
             Err(_) if unit.is_doomed() => Err(CallError::Host(StoreError::Conflict.into())),
             Err(error) => {
                 if would_stay && lock(surroundings).imitates_quirks() {
@@ -194,7 +194,7 @@ fn run(
     Guest { plugin, instance, is_watched: probe.is_some() }.invoke(store, invocation)
 }
 
-/// A store with an instance that is ready for one call.
+/// Creates a store with an instance that is ready for one call.
 pub(super) fn enter(
     engine: &Engine,
     plugin: &LoadedPlugin,
@@ -209,13 +209,13 @@ pub(super) fn enter(
         Services::new(manifest, context, limits.clone(), unit, surroundings, Detail::Outline, Interrupt::default());
     let mut store = Store::new(engine, CallState { services, memory });
     bound(&mut store, limits)?;
-    // What the instance does while it starts is bounded like a call.
+    // The start of the instance has the time limit of a call.
     store.set_epoch_deadline(ticks(limits.time()));
     let instance = plugin.instances.instantiate(&mut store)?;
     Ok((store, instance))
 }
 
-/// Holds a store to the limits, all but the time.
+/// Applies all limits to a store except the time.
 fn bound(store: &mut Store<CallState>, limits: &CallLimits) -> wasmtime::Result<()> {
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(usize::try_from(limits.border_bytes()).unwrap_or(usize::MAX));
@@ -225,15 +225,15 @@ fn bound(store: &mut Store<CallState>, limits: &CallLimits) -> wasmtime::Result<
     store.set_fuel(limits.fuel())
 }
 
-/// How often a guest that calls nobody is asked whether anybody still waits for it.
+/// The interval at which the interrupt is checked while a guest makes no host calls.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Ticks of the epoch until a time is over.
+/// Returns the number of epoch ticks until a time is over, at least 1.
 fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_millis().div_ceil(TICK.as_millis()).max(1)).unwrap_or(u64::MAX)
 }
 
-/// Runs when the ticks of a call are over: the clock decides whether its time is, too.
+/// Runs when the ticks of a call are over; the clock decides whether its time is over too.
 #[expect(clippy::needless_pass_by_value, reason = "the engine hands it over")]
 fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<UpdateDeadline> {
     let services = &store.data().services;
@@ -244,8 +244,8 @@ fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<Update
     }
 }
 
-/// Runs whenever the guest calls the host, and when the host returns: notes what was burned until then, and ends
-/// the guest where the host call says so.
+/// Runs when the guest calls the host and when the host returns. Records the burned fuel at a host call, and ends the
+/// guest if the interrupt is set or the host call has set a trap.
 fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmtime::Result<()> {
     match hook {
         CallHook::CallingHost if store.data().services.clock.interrupt.is_set() => Err(Trap::Interrupt.into()),

@@ -1,9 +1,9 @@
-//! What a store of the engine holds while it serves a call.
+//! The data of an engine's store during a call.
 
 use super::limits::MemoryLimiter;
 use super::services::Services;
 
-/// What a store holds.
+/// The data of a store: the host's services and the memory limits.
 pub(super) struct CallState {
     pub(super) services: Services,
     pub(super) memory: MemoryLimiter,

@@ -1,63 +1,63 @@
-//! Who a call is made for, and what they may do.
+//! The user that a call is made for, and their permissions.
 
 use erp_manifest::document::words;
 use erp_manifest::{DataScope, PermissionCode, PermissionGrant};
 use erp_storage::RowReach;
 
-/// A user, and what they may do.
+/// A user with their permissions and department.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    /// UUID.
+    /// The user's UUID.
     pub id: String,
-    /// The name that people read.
+    /// The display name.
     pub name: String,
-    /// What the user was granted.
+    /// The granted permissions.
     pub permissions: Vec<PermissionGrant>,
-    /// Where the user works; none for one who belongs to no department.
+    /// The user's department; none if the user belongs to none.
     pub department: Option<Department>,
 }
 
-/// A department as a data scope needs it.
+/// A department, with the data that data scopes need.
 #[derive(Debug, Clone, Default)]
 pub struct Department {
-    /// Its id.
+    /// The id of the department.
     pub id: String,
     /// Ids of its users.
     pub members: Vec<String>,
     /// Ids of the department and of those below it.
     pub tree: Vec<String>,
-    /// Ids of the users of all those.
+    /// Ids of the users of all departments in `tree`.
     pub tree_members: Vec<String>,
 }
 
 words! {
-    /// Whose rows of an entity somebody may see, as guests are told; from the narrowest to the widest.
+    /// Whose rows of an entity a user may see, in the words that guests receive; from the narrowest to the widest.
     pub enum EffectiveScope {
-        /// Nobody's: the permission is missing.
+        /// No rows: the permission is missing.
         Nobody = "none",
-        /// Their own.
+        /// The user's own rows.
         OwnRows = "self",
-        /// Those of their department.
+        /// Rows of the user's department.
         Department = "department",
-        /// Those of their department and of the ones below it.
+        /// Rows of the user's department and of those below it.
         DepartmentTree = "department_tree",
-        /// All.
+        /// All rows.
         All = "all",
     }
 }
 
 impl Caller {
-    /// True where the user has a permission. Who may manage an entity may list it.
+    /// True if the user has a permission. A user who may manage an entity may also list it.
     pub fn may(&self, code: &PermissionCode) -> bool {
         self.scopes(code).next().is_some()
     }
 
-    /// How far a permission of the user reaches; the widest of several grants counts.
+    /// Returns how far a permission of the user reaches; the widest of several grants counts.
     pub fn scope(&self, code: &PermissionCode) -> EffectiveScope {
         self.scopes(code).max().unwrap_or(EffectiveScope::Nobody)
     }
 
-    /// Whose rows a permission of the user reaches. Without the permission that is nobody's.
+    /// Returns the rows that a permission of the user reaches; none without the permission.
     pub fn reach(&self, code: &PermissionCode) -> RowReach {
         let own = [self.id.clone()];
         let of = |users: &[String], departments: Vec<String>| {

@@ -1,4 +1,4 @@
-//! What ended a call, in the words of the host.
+//! Converts errors of wasmtime to errors of calls.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,8 @@ use super::stand_in::refused_wasi_call;
 /// ENOMEM.
 const NO_MEMORY: i32 = 12;
 
-/// What ended a call. Every error of wasmtime is the plugin's: the store is dropped in any case.
+/// Converts an error of wasmtime to the error of a call. The plugin caused it, unless the machine lacks address space
+/// or the call was interrupted. The store is dropped in any case.
 pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
     let frames =
         error.downcast_ref::<WasmBacktrace>().map(|backtrace| TrapFrames(backtrace).lines()).unwrap_or_default();
@@ -28,8 +29,8 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
         Some(Trap::Interrupt) if state.services.clock.interrupt.is_set() => return CallError::interrupted(),
         Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time())),
         Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
-        // A guest that runs out of memory says so before it gives up; what it says else had another cause. What does
-        // not fit at the start has no trap.
+        // A guest that runs out of memory logs that before it traps; another panic message means another cause. If
+        // memory does not fit at the start, there is no trap.
         Some(Trap::UnreachableCodeReached) | None
             if state.memory.refused && !panicked_for_another_reason(&state.services) =>
         {
@@ -44,8 +45,8 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
             let why = |call| format!("the guest called {call}, which plugins do not have: use the host API");
             (TrapKind::Unreachable, refused.map_or_else(|| panic_text(&state.services), why))
         }
-        // The guest's own stack lies in its memory and ends at address 0: deep calls with values on it fault there, before
-        // the host's bound is met.
+        // The guest's own stack is in its memory and ends at address 0: deep calls with values on it fault there before
+        // they reach the host's limit.
         Some(Trap::MemoryOutOfBounds) if is_recursion(error) => {
             (TrapKind::StackOverflow, "the guest's stack is exhausted: a function calls itself without end".to_owned())
         }
@@ -55,12 +56,12 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
     CallError::Trap { kind, message, frames }
 }
 
-/// How many frames of the innermost calls must be of the same few functions for a recursion.
+/// How many innermost frames must be of the same few functions to count as a recursion.
 const RECURSION_FRAMES: usize = 16;
-/// How many functions call each other in a circle at the most.
+/// The most functions that may call each other in such a recursion.
 const RECURSION_FUNCTIONS: usize = 3;
 
-/// Whether the innermost calls are the same functions again and again.
+/// Whether the innermost frames repeat the same few functions.
 fn is_recursion(error: &wasmtime::Error) -> bool {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return false };
     let innermost = backtrace.frames().iter().take(RECURSION_FRAMES).map(wasmtime::FrameInfo::func_index);
@@ -69,14 +70,14 @@ fn is_recursion(error: &wasmtime::Error) -> bool {
     functions.len() == RECURSION_FRAMES && distinct.len() <= RECURSION_FUNCTIONS
 }
 
-/// Memory is reserved where the system says what is wrong, and not the guest.
+/// Whether the system refused to reserve memory (`ENOMEM`), which is not the guest's fault.
 fn is_out_of_address_space(error: &wasmtime::Error) -> bool {
     // wasmtime has no type for this error either.
     let told = std::io::Error::from_raw_os_error(NO_MEMORY).to_string();
     error.chain().any(|cause| cause.to_string() == told)
 }
 
-/// wasmtime has no type for this error.
+/// Whether the guest passed too many bytes to the host at once. wasmtime has no type for this error.
 fn is_border_bound(error: &wasmtime::Error) -> bool {
     error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
 }
@@ -87,7 +88,7 @@ fn panicked_for_another_reason(services: &Services) -> bool {
         && !services.trace.logs.iter().any(|record| record.message.contains("memory allocation of"))
 }
 
-/// A panicking guest has written why to its standard error before it traps.
+/// Returns why a guest panicked: before it traps, it writes the reason to its standard error, and so to the log.
 fn panic_text(services: &Services) -> String {
     let logs = &services.trace.logs;
     let panicked = logs.iter().rposition(|record| record.message.contains("panicked at"));
@@ -98,7 +99,7 @@ fn panic_text(services: &Services) -> String {
             .filter(|line| !line.is_empty() && !line.starts_with("note: run with"))
             .collect::<Vec<_>>()
             .join(" "),
-        // A full log kept the reason out; the last line of it is kept beside.
+        // The log had no room for the reason, but its last error line is kept separately.
         None if services.trace.suppressed_logs > 0 => services.end.last_error_line.clone(),
         None => logs.last().map_or_else(|| "the guest gave up".to_owned(), |record| record.message.clone()),
     }

@@ -17,31 +17,31 @@ use super::call_state::CallState;
 use super::compile::{CodeKind, Compilation, CompiledFunctions, Compiler};
 use super::slots::Slots;
 
-/// How often the deadline of running calls is looked at.
+/// The interval of the engine's epochs, at which the deadlines of running calls are checked.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// The runtime could not be set up, or a component could not be loaded.
 #[derive(Debug, Clone, Error)]
 pub enum RuntimeError {
-    /// wasmtime does not run on this machine.
+    /// The engine, a thread or a compiling process could not be started on this machine.
     #[error("the WebAssembly engine cannot start: {0}")]
     Engine(String),
     /// The component could not be compiled or linked.
     #[error("the component cannot be loaded: {0}")]
     Load(String),
-    /// The component passes a bound that is checked before it is compiled.
+    /// The component exceeds a limit that is checked before it is compiled.
     #[error("the component is refused: {0}")]
     Refused(Excess),
-    /// Compiling the component costs more than it may.
+    /// Compiling the component takes more time or memory than it may.
     #[error("the component was not compiled: {0}")]
     CompileLimit(String),
-    /// The component is not needed any more.
+    /// The compilation was interrupted, because the component is no longer needed.
     #[error("compiling the component was interrupted")]
     Interrupted,
 }
 
 impl RuntimeError {
-    /// The stable code: `plugin.load`, or that of the bound that was passed.
+    /// Returns the stable code: `plugin.load`, or that of the exceeded limit.
     pub fn code(&self) -> Code {
         match self {
             RuntimeError::Engine(_) | RuntimeError::Load(_) | RuntimeError::Interrupted => errors::PLUGIN_LOAD,
@@ -51,7 +51,7 @@ impl RuntimeError {
     }
 }
 
-/// The engine, the host API, and what compiles for it.
+/// The engine, the linked host API, and the compiler.
 pub struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<CallState>,
@@ -67,21 +67,21 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    /// A runtime.
+    /// Creates a runtime for ordinary calls.
     ///
     /// # Errors
     /// [`RuntimeError::Engine`].
     pub fn new(compilation: Compilation) -> Result<Runtime, RuntimeError> {
-        // A pool makes instances cheap; where its address space cannot be had, they are made one by one.
+        // A pool makes instances cheap; if its address space cannot be reserved, instances are allocated one by one.
         let engine = Engine::new(&pooled()).or_else(|_| Engine::new(&configuration_of(CodeKind::Calls)));
         Runtime::over(engine, Compiler::new(CodeKind::Calls, compilation))
     }
 
-    /// A runtime for what was built a moment ago and will be built again: a function that it compiled before is not
-    /// compiled again, and what is new is compiled as fast as can be. What it loads can be called by any runtime. Results
-    /// and fuel are the same; what takes longer may run out of time, and what recurses deeply out of stack, sooner.
+    /// Creates a runtime for plugins that are edited and built often. It reuses functions that it has compiled before,
+    /// and compiles new ones with the fastest settings. Any runtime can call the plugins that it loads. Results and
+    /// fuel are the same; long calls may run out of time sooner, and deep recursion out of stack.
     ///
-    /// The compiler's makers do not recommend this way of compiling for code of strangers.
+    /// The authors of the compiler do not recommend these settings for untrusted code.
     ///
     /// # Errors
     /// [`RuntimeError::Engine`].
@@ -95,7 +95,7 @@ impl Runtime {
         Runtime::over(engine, Compiler::new(CodeKind::Calls, Compilation::default()))
     }
 
-    /// A runtime whose calls can be watched by a [`Probe`](super::Probe). Its code is slower; its fuel is the same.
+    /// Creates a runtime whose calls a [`Probe`](super::Probe) can watch. Its code is slower; its fuel is the same.
     ///
     /// # Errors
     /// [`RuntimeError::Engine`].
@@ -111,7 +111,7 @@ impl Runtime {
         std::thread::Builder::new()
             .name("epoch".to_owned())
             .spawn(move || {
-                // Counted on a clock: on a loaded machine a sleep of 10 ms takes longer.
+                // Ticks are counted by the clock: on a loaded machine a sleep of 10 ms takes longer.
                 let (started, mut ticks) = (Instant::now(), 0);
                 loop {
                     std::thread::sleep(TICK);
@@ -130,7 +130,7 @@ impl Runtime {
     }
 }
 
-/// How code of a kind is made. The process that compiles and the one that runs agree on all of it.
+/// Returns the engine's configuration for a kind of code. The compiling and the running process use the same one.
 pub(super) fn configuration_of(kind: CodeKind) -> Config {
     let mut config = Config::new();
     config
@@ -148,14 +148,14 @@ pub(super) fn configuration_of(kind: CodeKind) -> Config {
         }
     }
     match kind {
-        // What a pool reserves for each memory; the code rests upon it.
+        // The pool reserves this much for each memory, and the compiled code depends on it.
         CodeKind::Calls => config.memory_reservation(MAX_MEMORY),
         CodeKind::Probes => config.guest_debug(true),
     };
     config
 }
 
-/// Code for calls, whose instances come from a pool.
+/// Returns the configuration for calls whose instances come from a pool.
 fn pooled() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(64)

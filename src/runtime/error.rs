@@ -1,4 +1,4 @@
-//! What goes wrong in a call.
+//! Errors of calls and of host functions.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use thiserror::Error;
 
 use super::services::Services;
 
-/// Bytes of a code, a message and details that are kept of an error.
+/// The most bytes of the code, the message and the details of an error that are kept.
 const MAX_CODE_BYTES: usize = 200;
 const MAX_MESSAGE_BYTES: usize = 4 << 10;
 const MAX_DETAILS_BYTES: u64 = 64 << 10;
-/// Frames of a trap that are kept, inlined functions counted, and the bytes of each.
+/// The most frames of a trap that are kept, including inlined functions, and the most bytes of each.
 const MAX_FRAMES: usize = 64;
 const MAX_FRAME_BYTES: usize = 500;
 
@@ -24,21 +24,21 @@ const MAX_FRAME_BYTES: usize = 500;
 pub struct ServiceError {
     /// The stable code.
     pub code: ErrorCode,
-    /// For developers.
+    /// The message, for developers.
     pub message: String,
     /// Whether the same call may succeed later.
     pub retryable: bool,
-    /// What the code says more about; null if there is nothing.
+    /// Additional data, depending on the code; null if there is none.
     pub details: Value,
 }
 
 impl ServiceError {
-    /// `{code, message, retryable, details}`.
+    /// Returns `{code, message, retryable, details}`.
     pub(super) fn to_json(&self) -> Value {
         json!({ "code": self.code, "message": self.message, "retryable": self.retryable, "details": self.details })
     }
 
-    /// The error that [`ServiceError::to_json`] wrote.
+    /// Reads an error that [`ServiceError::to_json`] wrote.
     pub(super) fn from_json(value: &Value) -> ServiceError {
         ServiceError {
             code: ErrorCode::of_text(value["code"].as_str().unwrap_or_default()),
@@ -48,7 +48,7 @@ impl ServiceError {
         }
     }
 
-    /// An error of the host, retryable where its code is.
+    /// Creates an error of the host; its code determines whether it is retryable.
     pub fn new(code: Code, message: impl Into<String>) -> ServiceError {
         ServiceError {
             code: code.into(),
@@ -59,7 +59,7 @@ impl ServiceError {
         .bounded()
     }
 
-    /// The same with texts of a length that can be kept: names and values of a guest may have megabytes.
+    /// Shortens the code and message, and drops too large details: a guest's names and values may have megabytes.
     pub(super) fn bounded(mut self) -> ServiceError {
         if let ErrorCode::Foreign(code) = &mut self.code {
             let mut text = std::mem::take(code).into_string();
@@ -74,7 +74,7 @@ impl ServiceError {
     }
 }
 
-/// Cuts a text that is kept, and says that it was cut.
+/// Cuts a text to `most` bytes, and appends `…` if it was cut.
 pub fn shorten(text: &mut String, most: usize) {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
@@ -96,7 +96,7 @@ impl From<StoreError> for ServiceError {
 }
 
 words! {
-    /// What ended a call from outside.
+    /// Why a guest was ended.
     pub enum TrapKind {
         /// The guest executed `unreachable`: a panic, an abort.
         Unreachable = "unreachable",
@@ -104,24 +104,24 @@ words! {
         OutOfFuel = "out-of-fuel",
         /// The time is over.
         Timeout = "timeout",
-        /// The memory bound was reached, and the guest gave up.
+        /// The memory limit was reached, and the guest gave up.
         MemoryLimit = "memory-limit",
         /// The stack is exhausted.
         StackOverflow = "stack-overflow",
-        /// Memory outside the guest's own, a division by zero, an indirect call of a wrong type.
+        /// An access outside the guest's memory, a division by zero, an indirect call of a wrong type.
         Fault = "fault",
-        /// The bound of tables was reached.
+        /// The limit of table elements was reached.
         TableLimit = "table-limit",
-        /// The guest handed over too much at once.
+        /// The guest passed too many bytes to the host at once.
         BorderLimit = "border-limit",
-        /// Whoever asked has left, or the host ends.
+        /// The caller no longer waits, or the host is shutting down.
         Interrupted = "interrupted",
-        /// Something crossed the border that may not: bad UTF-8, a pointer out of bounds.
+        /// Invalid data crossed the border: bad UTF-8, a pointer out of bounds.
         Border = "border",
     }
 }
 
-/// Why a call failed. Whatever it was, nothing of the call was kept.
+/// Why a call failed. The call was rolled back, unless an imitated quirk keeps its writes.
 #[derive(Debug, Clone, Error)]
 pub enum CallError {
     /// The guest returned an error.
@@ -130,29 +130,29 @@ pub enum CallError {
     /// The guest was ended.
     #[error("the plugin trapped ({kind}): {message}")]
     Trap {
-        /// What ended it.
+        /// The kind of the trap.
         kind: TrapKind,
-        /// In words.
+        /// A description of the cause.
         message: String,
-        /// Function, file and line of the guest, the innermost first.
+        /// Functions of the guest with file and line, the innermost first.
         frames: Vec<String>,
     },
-    /// The component has no such export, or the arguments do not fit.
+    /// The component has no such export, or the arguments or the result do not fit.
     #[error("{0}")]
     BadCall(String),
-    /// The host failed: the commit, the database.
+    /// The host failed, for example the commit or the database.
     #[error("{0}")]
     Host(ServiceError),
 }
 
 impl CallError {
-    /// Whoever asked has left, or the host ends.
+    /// Creates the error of a call whose caller no longer waits, or whose host is shutting down.
     pub(super) fn interrupted() -> CallError {
         let message = "nobody waits for the call any more".to_owned();
         CallError::Trap { kind: TrapKind::Interrupted, message, frames: Vec::new() }
     }
 
-    /// The error without the secrets that the guest was given: it may have written them into its message.
+    /// Redacts the secrets that the guest has received, since it may have written them into its message.
     pub(super) fn without_secrets(self, services: &Services) -> CallError {
         let clean = |error: ServiceError| ServiceError { message: services.without_secrets(error.message), ..error };
         match self {
@@ -169,12 +169,12 @@ impl CallError {
         matches!(self, CallError::Guest(error) | CallError::Host(error) if error.retryable)
     }
 
-    /// Whether it was ended since it is not needed: nothing is wrong with it.
+    /// Whether the call was ended because it is no longer needed, and not because of an error.
     pub fn is_interrupted(&self) -> bool {
         matches!(self, CallError::Trap { kind: TrapKind::Interrupted, .. })
     }
 
-    /// The stable code that HTTP clients see.
+    /// Returns the stable code that HTTP clients see.
     pub fn code(&self) -> ErrorCode {
         match self {
             CallError::Guest(error) | CallError::Host(error) => error.code.clone(),
@@ -193,7 +193,7 @@ impl CallError {
     }
 }
 
-/// Frames of a trap as lines.
+/// Formats the frames of a trap as lines.
 pub(super) struct TrapFrames<'a>(pub(super) &'a wasmtime::WasmBacktrace);
 
 impl TrapFrames<'_> {
@@ -210,7 +210,7 @@ impl TrapFrames<'_> {
                 }
             })
             .map(|mut line| {
-                // The names are the guest's.
+                // The names come from the guest and may be long.
                 shorten(&mut line, MAX_FRAME_BYTES);
                 line
             })
@@ -219,7 +219,7 @@ impl TrapFrames<'_> {
     }
 }
 
-/// A place in the source, and the name of the function that the code became part of, for places that name none.
+/// A location in the source, and the name of the compiled function as a fallback for locations without a name.
 struct Symbol<'a>(&'a wasmtime::FrameSymbol, Option<&'a str>);
 
 impl fmt::Display for Symbol<'_> {

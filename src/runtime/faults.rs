@@ -1,15 +1,15 @@
-//! Faults: what a test makes go wrong on the host's side of a call.
+//! Faults: failures that a test causes on the host's side of a call.
 
 use std::time::Duration;
 
 use erp_manifest::contract::HostFunction;
 
-/// What happens instead of a call of the host, or before it.
+/// What happens instead of a host call, or before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultAction {
-    /// The call fails, as when the database or the network does; the guest may try again later.
+    /// The call fails with this message, like a failure of the database or the network; the guest may retry it later.
     Fail(String),
-    /// The call takes so long, on the platform's clock.
+    /// The call takes this long on the platform's clock.
     Delay(Duration),
     /// The guest's fuel is spent just before the call.
     EndFuel,
@@ -18,20 +18,20 @@ pub enum FaultAction {
 /// Where a fault happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultPlace {
-    /// At a call of the host; about an entity or key where one is named.
+    /// At a host call, optionally only at those that concern an entity, key or name.
     HostCall {
-        /// The function; any where it is `None`.
+        /// The function; any if it is `None`.
         function: Option<HostFunction>,
-        /// The entity, key or name that the call is about.
+        /// The entity, key or name that the call concerns; any if it is `None`.
         subject: Option<String>,
     },
-    /// When the transaction of a call is to be committed.
+    /// Before the transaction of a call is committed.
     Commit,
 }
 
 impl FaultPlace {
-    /// The place that scenarios and the dev host call so: `db.insert`, `*` for any call of the host, `commit`. What the
-    /// call is about only counts for a call of the host.
+    /// Finds a place by the name that scenarios and the dev host use: `db.insert`, `*` for any host call, `commit`. The
+    /// subject counts only for a host call.
     pub fn find(name: &str, subject: Option<String>) -> Option<FaultPlace> {
         match name {
             "commit" => Some(FaultPlace::Commit),
@@ -43,7 +43,8 @@ impl FaultPlace {
         }
     }
 
-    /// Whether a call of the host is here. A batch is each of its steps too: `db.insert` of an entity meets the insert in it.
+    /// Whether a host call is at this place. A batch also counts as each of its steps: `db.insert` of an entity matches
+    /// an insert within a batch.
     pub(super) fn meets(&self, called: HostFunction, subject: &str) -> bool {
         let FaultPlace::HostCall { function, subject: about } = self else { return false };
         let is_about = |subject: &str| about.as_ref().is_none_or(|about| about == subject);
@@ -59,12 +60,12 @@ impl FaultPlace {
             })
     }
 
-    /// Every name that [`FaultPlace::find`] knows.
+    /// Returns every name that [`FaultPlace::find`] knows.
     pub fn names() -> impl Iterator<Item = &'static str> + Clone {
         HostFunction::traced().map(HostFunction::name).chain(["commit", "*"])
     }
 
-    /// Its name.
+    /// Returns the name that [`FaultPlace::find`] knows.
     pub fn name(&self) -> &'static str {
         match self {
             FaultPlace::Commit => "commit",
@@ -76,27 +77,27 @@ impl FaultPlace {
 /// How often a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Times {
-    /// Once; then it is over.
+    /// Once; then the fault is removed.
     #[default]
     Once,
-    /// From its place on, until it is taken away.
+    /// From the `nth` occurrence of its place on, until it is removed.
     Always,
 }
 
-/// One thing that goes wrong.
+/// A failure at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Where.
+    /// Where it happens.
     pub place: FaultPlace,
-    /// At how many-th such place, from 1.
+    /// The occurrence of the place at which it happens first, from 1.
     pub nth: u64,
-    /// How often.
+    /// How often it happens.
     pub times: Times,
-    /// What happens. At a commit only [`FaultAction::Fail`] has a meaning.
+    /// What happens. At a commit only [`FaultAction::Fail`] has an effect.
     pub action: FaultAction,
 }
 
-/// The faults that are still to come.
+/// The remaining faults.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Faults(Vec<Fault>);
 
@@ -105,17 +106,17 @@ impl Faults {
         self.0.push(fault);
     }
 
-    /// Forgets those that did not happen; gives them.
+    /// Removes the remaining faults and returns them.
     pub(super) fn clear(&mut self) -> Vec<Fault> {
         std::mem::take(&mut self.0)
     }
 
-    /// Those that are still to come.
+    /// Returns the remaining faults.
     pub(super) fn left(&self) -> &[Fault] {
         &self.0
     }
 
-    /// Counts a place; gives what happens there.
+    /// Counts one occurrence of a place, and returns the action of the fault that is due there, if any.
     pub(super) fn take(&mut self, is_here: impl Fn(&FaultPlace) -> bool) -> Option<FaultAction> {
         let mut happens = None;
         self.0.retain_mut(|fault| {
@@ -125,7 +126,7 @@ impl Faults {
             fault.nth = fault.nth.saturating_sub(1);
             if fault.nth == 0 && happens.is_none() {
                 happens = Some(fault.action.clone());
-                // The next such place is the next time.
+                // A fault that stays happens again at the next occurrence.
                 fault.nth = 1;
                 return fault.times == Times::Always;
             }

@@ -1,4 +1,4 @@
-//! A guest's exports: which one an invocation means, what it is given, and what comes back.
+//! Calls of a guest's exports: which export an invocation selects, its parameters, and its result.
 
 use erp_manifest::codes::errors;
 use erp_manifest::document::weight_of_text;
@@ -41,7 +41,7 @@ pub(super) type V1Result<T> = (Result<T, types::Error>,);
 type LegacyResult = (Result<(), String>,);
 
 impl Guest<'_> {
-    /// Calls what an invocation means.
+    /// Calls the export that an invocation selects.
     pub(super) fn invoke(&self, store: &mut Store<CallState>, invocation: &Invocation) -> Result<Value, CallError> {
         match invocation {
             Invocation::Wave(text) => self.call_wave(store, text),
@@ -55,7 +55,7 @@ impl Guest<'_> {
         }
     }
 
-    /// `init`, and the actions of migrations, each with the fuel of a call.
+    /// Calls `init` and then the actions of migrations, each with the fuel of one call.
     fn upgrade(&self, store: &mut Store<CallState>, handlers: &[UpgradeHandler]) -> Result<Value, CallError> {
         self.invoke(store, &Invocation::Init)?;
         for UpgradeHandler { name, input, tenant } in handlers {
@@ -76,7 +76,7 @@ impl Guest<'_> {
             Invocation::TenantCreated => {
                 let tenant = context.tenant_id.clone();
                 match exports.on_tenant_created {
-                    // A world without tenant hooks has nothing to do.
+                    // A world without tenant hooks has no function to call.
                     None => return Ok(Value::Null),
                     export => self.call(store, "tenant-hooks.on-tenant-created", export, (context, tenant))?,
                 }
@@ -149,8 +149,8 @@ impl Guest<'_> {
         called.map_err(|error| classify(&error, store))
     }
 
-    /// `plugin-api.price({sku: "A-001"})`, or with the full name of the interface. The context that most functions take first
-    /// may be left out, or be `{}`.
+    /// Calls a function by WAVE text: `plugin-api.price({sku: "A-001"})`, or with the full name of the interface. The
+    /// context that most functions take first may be omitted, or be `{}`.
     fn call_wave(&self, store: &mut Store<CallState>, text: &str) -> Result<Value, CallError> {
         let open =
             text.find('(').ok_or_else(|| bad_call(format!("`{text}` is not `interface.function(arguments)`")))?;
@@ -158,7 +158,7 @@ impl Guest<'_> {
         let ty = called.ty(&*store);
         let (names, types): (Vec<String>, Vec<Type>) = ty.params().map(|(name, ty)| (name.to_owned(), ty)).unzip();
         let unfit = |error: &dyn std::fmt::Display| bad_call(format!("the arguments do not fit: {error}"));
-        // WAVE names a function by one word.
+        // WAVE accepts only a single word as the name of a function.
         let parsed = |arguments: &str, types: &[Type]| {
             let call = format!("call({arguments}");
             UntypedFuncCall::parse(&call).and_then(|call| call.to_wasm_params::<Val>(types.iter()))
@@ -200,7 +200,7 @@ impl Guest<'_> {
         self.call_untyped(called, store, &values)
     }
 
-    /// Calls a function; its result as WAVE.
+    /// Calls a function, and returns its result as WAVE text.
     fn call_untyped(&self, called: Func, store: &mut Store<CallState>, arguments: &[Val]) -> Result<Value, CallError> {
         let mut results = vec![Val::Bool(false); called.ty(&*store).results().len()];
         let done = if self.is_watched {
@@ -217,7 +217,7 @@ impl Guest<'_> {
         }
     }
 
-    /// An export by `interface.function`, the interface with or without its package and version.
+    /// Finds an export by `interface.function`; package and version of the interface are optional.
     fn export(&self, store: &mut Store<CallState>, name: &str) -> Result<Func, CallError> {
         let (interface, function) =
             name.rsplit_once('.').ok_or_else(|| bad_call(format!("`{name}` does not name an interface")))?;
@@ -235,7 +235,7 @@ impl Guest<'_> {
     }
 }
 
-/// JSON that a guest gave. What would take too much memory is not read.
+/// Parses JSON that a guest returned. Text that would take too much memory is rejected before parsing.
 pub(super) fn json_of(store: &Store<CallState>, text: &str, what: &str) -> Result<Value, CallError> {
     let most = store.data().services.usage.limits.argument_bytes();
     if text.len() as u64 > most || weight_of_text(text) > most {

@@ -1,4 +1,4 @@
-//! A host: what calls of plugins work with, for a platform that embeds the runtime.
+//! The host: everything that calls of plugins need, for a platform that embeds the runtime.
 //!
 //! ```text
 //! Host ──┬── Runtime         the engine, compiled plugins
@@ -23,11 +23,11 @@ use super::trace::{Detail, Trace};
 use super::workers::Workers;
 use super::{Interrupt, Runtime, RuntimeError};
 
-/// How often a call is made whose unit of work meets others, and how long it waits between two attempts at first.
+/// The most attempts of a call whose unit of work conflicts with others, and the base of the pause between attempts.
 const MOST_ATTEMPTS: u32 = 12;
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// What calls of plugins work with. Threads share it; clones are the same host.
+/// Everything that calls of plugins need. Threads can share it; clones are the same host.
 pub struct Host<S> {
     parts: Arc<Parts<S>>,
     workers: Arc<Workers>,
@@ -40,21 +40,21 @@ struct Parts<S> {
     sinks: Sinks,
 }
 
-/// A call that is made of a host: whose it is, and what is called.
+/// A request to call a plugin: on whose behalf, and what to call.
 #[derive(Debug, Clone)]
 pub struct HostCallRequest {
-    /// On whose behalf.
+    /// The tenant, user and trigger of the call.
     pub context: CallContext,
-    /// Within which bounds; those of the manifest where none are given.
+    /// The limits of the call; if none, [`CallLimits::of`] the manifest.
     pub limits: Option<CallLimits>,
-    /// How much of it is kept in its trace.
+    /// How much detail the trace keeps.
     pub detail: Detail,
-    /// Of what.
+    /// What to call.
     pub invocation: Invocation,
 }
 
 impl HostCallRequest {
-    /// A call within the manifest's bounds, with the outline of a trace.
+    /// Creates a request with the manifest's limits and an outline trace.
     pub fn new(context: CallContext, invocation: Invocation) -> HostCallRequest {
         HostCallRequest { context, limits: None, detail: Detail::Outline, invocation }
     }
@@ -72,7 +72,7 @@ impl<S> std::fmt::Debug for Host<S> {
     }
 }
 
-/// A host that is put together.
+/// Builds a [`Host`].
 pub struct HostBuilder<S> {
     parts: Parts<S>,
     threads: usize,
@@ -85,7 +85,8 @@ impl<S> std::fmt::Debug for HostBuilder<S> {
 }
 
 impl<S: Storage + 'static> HostBuilder<S> {
-    /// With another clock, other randomness, a network or secrets; those of this machine without network otherwise.
+    /// Sets the clock, randomness, network and source of secrets. By default these are the clock and randomness of this
+    /// machine, no network, and the storage's secrets.
     #[must_use]
     pub fn with_surroundings(mut self, surroundings: Surroundings) -> HostBuilder<S> {
         self.parts.surroundings = Arc::new(Mutex::new(surroundings));
@@ -113,17 +114,17 @@ impl<S: Storage + 'static> HostBuilder<S> {
         self
     }
 
-    /// Runs so many async calls at the same time; as many as the machine has cores otherwise. What comes meanwhile waits.
+    /// Sets how many async calls run at the same time; by default the number of CPU cores. Further calls wait.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> HostBuilder<S> {
         self.threads = threads;
         self
     }
 
-    /// The host.
+    /// Builds the host.
     ///
     /// # Errors
-    /// [`RuntimeError::Engine`] where the machine gives no threads.
+    /// [`RuntimeError::Engine`] if the threads cannot be started.
     pub fn build(self) -> Result<Host<S>, RuntimeError> {
         let workers = Workers::new(self.threads);
         let workers = workers.map_err(|error| RuntimeError::Engine(format!("no threads for calls: {error}")))?;
@@ -132,36 +133,37 @@ impl<S: Storage + 'static> HostBuilder<S> {
 }
 
 impl<S: Storage + 'static> Host<S> {
-    /// Puts a host together over a storage.
+    /// Begins to build a host on a storage.
     pub fn builder(runtime: Arc<Runtime>, storage: S) -> HostBuilder<S> {
         let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         HostBuilder { parts: Parts { runtime, storage, surroundings, sinks: Sinks::default() }, threads }
     }
 
-    /// The engine, to load plugins with.
+    /// Returns the runtime, which loads plugins.
     pub fn runtime(&self) -> &Arc<Runtime> {
         &self.parts.runtime
     }
 
-    /// What rows are kept in.
+    /// Returns the storage that keeps the rows.
     pub fn storage(&self) -> &S {
         &self.parts.storage
     }
 
     /// Calls a plugin on this thread, and blocks until the guest is done. Any number of threads may call.
     ///
-    /// Where the unit of work meets another one, it is undone and the call is made again, so that its effect is there
-    /// exactly once: twelve times at most, and not once the time of one call has passed. A call that has sent a request into the
-    /// world is not made again, but fails with `db.conflict`.
+    /// If the unit of work conflicts with another one or the database is busy, the unit is rolled back. The call is
+    /// then retried, so that it takes effect exactly once. There are at most twelve attempts, and none after the time
+    /// of one call has passed. A call that has sent an HTTP request is not retried: it fails with `db.conflict` or
+    /// `db.busy`.
     pub fn call(&self, plugin: &LoadedPlugin, request: &HostCallRequest) -> CallOutcome {
         self.parts.call(plugin, request, &Interrupt::default())
     }
 
-    /// Calls a plugin on a thread of the host's. The executor never waits for a guest, and needs no kind of its own.
+    /// Calls a plugin on one of the host's threads. The executor never blocks on a guest, and any executor works.
     ///
-    /// Dropping the future ends the guest: within 10 ms where it computes, at its next call of the host, or as soon as the
-    /// database has ended the statement that it waits for. Nothing of the call stays then, unless it was being committed.
+    /// Dropping the future ends the guest: within 10 ms while it computes, at its next host call, or as soon as the
+    /// database has ended the current statement. The call is then rolled back, unless its commit had begun.
     pub fn call_async(
         &self,
         plugin: &LoadedPlugin,
@@ -204,7 +206,7 @@ impl<S: Storage> Parts<S> {
             if !has_met || is_over || outcome.trace.has_left_the_host() || interrupt.is_set() {
                 break outcome;
             }
-            // Two that wait for just as long would meet again.
+            // Two calls that wait equally long would conflict again.
             std::thread::sleep(PAUSE * attempt + Duration::from_nanos(outcome.trace.nanoseconds % 499_979));
             attempt += 1;
         };

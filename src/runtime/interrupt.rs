@@ -1,29 +1,29 @@
-//! Ending a call before its time: it is not needed any more.
+//! Ends calls early that are no longer needed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the calls that were given it, once it is set. Cloning gives the same one.
+/// A flag that ends the calls that hold it, once it is set. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     own: Arc<AtomicBool>,
-    /// That of all calls.
+    /// The flag of the interrupt that this one was created from with [`Interrupt::within`].
     general: Option<Arc<AtomicBool>>,
 }
 
 impl Interrupt {
-    /// One that is set with another one, or by itself.
+    /// Creates an interrupt that is set together with this one, or alone.
     #[must_use]
     pub fn within(&self) -> Interrupt {
         Interrupt { own: Arc::default(), general: Some(Arc::clone(&self.own)) }
     }
 
-    /// Ends the calls, at their next call of the host, or soon.
+    /// Ends the calls at their next host call, or within about 10 ms.
     pub fn set(&self) {
         self.own.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was set.
+    /// Whether it was set, or the interrupt that it was created from.
     pub fn is_set(&self) -> bool {
         let is_set = |flag: &Arc<AtomicBool>| flag.load(Ordering::Relaxed);
         is_set(&self.own) || self.general.as_ref().is_some_and(is_set)

@@ -1,5 +1,5 @@
-//! The runtime: loads components, gives them the host API, and runs each call in a fresh instance and a unit of work of its
-//! own. Any number of threads may call.
+//! The runtime: loads components, provides the host API to them, and runs each call in a fresh instance and its own
+//! unit of work. Any number of threads may call.
 //!
 //! ```text
 //! package ──► Runtime::load ──► LoadedPlugin ──► Host::call, Host::call_async ──► CallOutcome
@@ -34,8 +34,9 @@
 //! # }
 //! ```
 //!
-//! It knows no terminal, no HTTP, no SQL and no folder but the cache that it is given. Stable are [`Host`] and what it takes
-//! and gives, [`Runtime::load`], the sinks, and the codes of errors; `docs/embedding.md` is the guide.
+//! It uses no terminal, no HTTP, no SQL and no folder except the cache folder of [`Compilation`]. The stable parts are
+//! [`Host`] with its parameters and results, [`Runtime::load`], the sinks, and the error codes. The guide is
+//! `docs/embedding.md`.
 
 mod arguments;
 mod call;
@@ -93,7 +94,7 @@ pub use trace::{Denial, Detail, EmittedEvent, HostCall, LogLevel, LogRecord, Tra
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks what a panicking thread may have left locked: nothing behind these locks is ever half done.
+/// Locks a mutex even if a panicking thread poisoned it: the data behind these locks is never left half changed.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

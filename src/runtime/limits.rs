@@ -1,11 +1,11 @@
-//! What one call may use: every bound, its default and its unit in one table.
+//! The limits of one call: every limit, its default and its unit in one table.
 
 use std::time::Duration;
 
 use erp_manifest::{ByteSize, Manifest, Timeout};
 use wasmtime::ResourceLimiter;
 
-/// How a bound is written.
+/// How a limit is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitUnit {
     /// A number.
@@ -16,16 +16,16 @@ pub enum LimitUnit {
     Time,
 }
 
-/// A bound of a call.
+/// A limit of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CallLimit {
-    /// What `--limit`, `budget` and errors call it.
+    /// The name that `--limit`, `budget` and errors use.
     pub name: &'static str,
     /// How its value is written.
     pub unit: LimitUnit,
-    /// Its default: a number, bytes or milliseconds. The manifest's own for fuel, memory and time.
+    /// The default: a number, bytes or milliseconds. For fuel, memory and time the manifest's value applies instead.
     pub default: u64,
-    /// What it bounds.
+    /// What it limits.
     pub meaning: &'static str,
 }
 
@@ -33,7 +33,7 @@ const fn limit(name: &'static str, unit: LimitUnit, default: u64, meaning: &'sta
     CallLimit { name, unit, default, meaning }
 }
 
-/// Every bound of a call. The place of a bound in this table is its place in [`CallLimits`].
+/// Every limit of a call. The index of a limit in this table is its index in [`CallLimits`].
 pub const LIMITS: [CallLimit; 20] = [
     limit("fuel", LimitUnit::Count, erp_manifest::DEFAULT_FUEL, "WebAssembly instructions, roughly"),
     limit("time", LimitUnit::Time, erp_manifest::DEFAULT_TIME.as_secs() * 1_000, "time, host calls included"),
@@ -67,30 +67,30 @@ pub const LIMITS: [CallLimit; 20] = [
     limit("handles", LimitUnit::Count, 4_096, "resources that the guest holds"),
 ];
 
-/// The bounds of one call.
+/// The limits of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits {
     values: [u64; LIMITS.len()],
 }
 
-/// Bounds instead of a manifest's own, by their names.
+/// Limits that replace those of a manifest; a later one of the same name wins.
 #[derive(Debug, Clone, Default)]
 pub struct LimitOverrides(Vec<(usize, u64)>);
 
-/// A bound that cannot be read.
+/// A limit that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
-    /// There is no such bound.
+    /// No limit has this name.
     #[error("there is no limit `{0}`")]
     Unknown(String),
-    /// Its value is written in another way.
+    /// The value is not written in the unit of the limit.
     #[error("`{text}` is no bound for {name}; write it like {example}")]
     Value {
-        /// The bound.
+        /// The name of the limit.
         name: &'static str,
-        /// What was given.
+        /// The invalid value.
         text: String,
-        /// How it is written.
+        /// An example of a valid value.
         example: &'static str,
     },
 }
@@ -114,12 +114,12 @@ impl LimitUnit {
 }
 
 impl LimitOverrides {
-    /// The value of a bound, where it was set.
+    /// Returns the value of a limit; none if it was not set.
     pub fn value(&self, name: &str) -> Option<u64> {
         self.0.iter().rev().find(|(index, _)| LIMITS[*index].name == name).map(|(_, value)| *value)
     }
 
-    /// Reads one more bound; a later one of the same name wins.
+    /// Parses one more limit; a later one of the same name wins.
     ///
     /// # Errors
     /// [`LimitError`].
@@ -151,7 +151,7 @@ macro_rules! bounds {
 bounds!(fuel memory tables host_calls rows result_bytes bytes border_bytes argument_bytes writes written_bytes trace_bytes
     log_records log_bytes events event_depth http_requests blob_bytes handles);
 
-/// Where a bound is in the table; a name that is not there does not compile.
+/// Returns the index of a limit in the table; an unknown name does not compile.
 const fn place(name: &str) -> usize {
     let mut index = 0;
     while index < LIMITS.len() {
@@ -171,7 +171,7 @@ const fn place(name: &str) -> usize {
 }
 
 impl CallLimits {
-    /// The bounds of a plugin: fuel, time and memory are its manifest's, the rest are the table's.
+    /// Returns the limits of a plugin: fuel, time and memory from its manifest, the rest from the table.
     pub fn of(manifest: &Manifest) -> CallLimits {
         let mut values = LIMITS.map(|limit| limit.default);
         values[const { place("fuel") }] = *manifest.runtime.fuel;
@@ -181,7 +181,7 @@ impl CallLimits {
         CallLimits { values }
     }
 
-    /// The same with some bounds instead of its own.
+    /// Replaces some of the limits.
     #[must_use]
     pub fn with(mut self, overrides: &LimitOverrides) -> CallLimits {
         for (index, value) in &overrides.0 {
@@ -190,12 +190,12 @@ impl CallLimits {
         self
     }
 
-    /// Every bound, by its name: a number, bytes or milliseconds.
+    /// Returns every limit by name: a number, bytes or milliseconds.
     pub(super) fn by_name(&self) -> impl Iterator<Item = (&'static str, u64)> {
         LIMITS.iter().map(|limit| limit.name).zip(self.values)
     }
 
-    /// The same with some bounds instead of its own; unknown names are passed over.
+    /// Replaces some of the limits by name; unknown names are ignored.
     #[must_use]
     pub(super) fn with_values(mut self, values: &std::collections::BTreeMap<String, u64>) -> CallLimits {
         for (value, limit) in self.values.iter_mut().zip(&LIMITS) {
@@ -206,13 +206,13 @@ impl CallLimits {
         self
     }
 
-    /// The bound `time`.
+    /// The limit `time`.
     pub fn time(&self) -> Duration {
         Duration::from_millis(self.values[const { place("time") }])
     }
 }
 
-/// Holds a store to its bounds and remembers what it used.
+/// Enforces the memory and table limits of a store, and records its peak of memory.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
     allowed: u64,

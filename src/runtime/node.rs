@@ -1,4 +1,4 @@
-//! Calls of a plugin's nodes: what they are given, and what comes back.
+//! Calls of a plugin's nodes: their inputs and results.
 
 use erp_wit::host::v1::erp::plugin::types;
 use serde::{Deserialize, Serialize};
@@ -10,52 +10,52 @@ use super::call_state::CallState;
 use super::error::{CallError, ServiceError, shorten};
 use super::guest::{Guest, V1Result, bad_call, json_of};
 
-/// Outputs that a node gives at the most, and the bytes of their names.
+/// The most outputs that a node may return, and the longest name of an output in bytes.
 const MAX_OUTPUTS: usize = 64;
 const MAX_PORT_BYTES: usize = 200;
 
-/// Where in which workflow a node runs.
+/// The place of a node in the execution of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NodePlace {
-    /// The workflow.
+    /// The id of the workflow.
     pub workflow_id: String,
-    /// One execution of it.
+    /// The id of one execution of it.
     pub execution_id: String,
-    /// The node in the workflow.
+    /// The id of the node in the workflow.
     pub node_id: String,
     /// 0 for the first run of the node in the execution.
     pub run_index: u32,
 }
 
-/// What a node is asked for.
+/// The task of a node call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeTask {
-    /// To turn items into items: `{"<port>": [items]}`, given and received.
+    /// Executes the node. Input and output are `{"<port>": [items]}`.
     Execute(Value),
-    /// To say how what it supplies is reached.
+    /// Asks a supplier how another node reaches what it supplies.
     Supply,
-    /// The options of one of its properties.
+    /// Loads the options of a property, by its name.
     Options(String),
 }
 
 /// A call of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeCall {
-    /// The node.
+    /// The kind of the node.
     pub kind: String,
-    /// The version that it was placed with.
+    /// The version with which the node was placed in the workflow.
     pub version: String,
-    /// What its user has set.
+    /// The parameters that the user has set.
     pub parameters: Value,
-    /// Where it runs.
+    /// The place of the node.
     pub place: NodePlace,
-    /// What it is asked for.
+    /// The task.
     pub task: NodeTask,
 }
 
-/// Where the functions of the interface are.
+/// The export indexes of the functions of the interface.
 #[derive(Debug, Clone)]
 pub(super) struct NodeExports {
     definitions: ComponentExportIndex,
@@ -67,7 +67,7 @@ pub(super) struct NodeExports {
 }
 
 impl NodeExports {
-    /// The functions, where the component has all of them.
+    /// Finds the functions; none if the component lacks one of them.
     pub(super) fn find(find: impl Fn(&str, &str) -> Option<ComponentExportIndex>) -> Option<NodeExports> {
         let find = |function| find("erp:plugin/nodes@1.0.0", function);
         Some(NodeExports {
@@ -108,14 +108,14 @@ impl Guest<'_> {
         exports.ok_or_else(|| bad_call("the component has no nodes".to_owned()))
     }
 
-    /// What `get-node-definitions` says.
+    /// Returns the result of `get-node-definitions`.
     pub(super) fn node_definitions(&self, store: &mut Store<CallState>) -> Result<Value, CallError> {
         let export = self.node_exports()?.definitions;
         let (result,): V1Result<String> = self.call(store, "nodes.get-node-definitions", Some(export), ())?;
         json_given(store, result, "get-node-definitions")
     }
 
-    /// Creates a node, asks it, and drops it: its instance is gone with the call.
+    /// Runs the task of a call. The executor or supplier that it creates ends with the call.
     pub(super) fn call_node(&self, store: &mut Store<CallState>, call: &NodeCall) -> Result<Value, CallError> {
         let exports = self.node_exports()?;
         let NodePlace { workflow_id, execution_id, node_id, run_index } = call.place.clone();

@@ -32,7 +32,7 @@ pub struct LoadedPlugin {
     pub(super) component: Component,
     pub(super) instances: InstancePre<CallState>,
     pub(super) exports: Exports,
-    /// True where the compiled code came from the cache.
+    /// True if the compiled code came from the cache folder or was compiled ahead.
     pub from_cache: bool,
     pub(super) slots: Slots,
 }
@@ -42,11 +42,11 @@ pub struct LoadedPlugin {
 pub struct ExportedFunction {
     /// `interface.function`.
     pub function: String,
-    /// Names and types, in order.
+    /// Names and WAVE types of the parameters, in order.
     pub parameters: Vec<(String, String)>,
 }
 
-/// Where the known exports are; none for one that the component lacks.
+/// The indexes of the known exports; none for an export that the component lacks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Exports {
     pub(super) init: Option<ComponentExportIndex>,
@@ -72,7 +72,7 @@ impl LoadedPlugin {
 }
 
 impl LoadedPlugin {
-    /// What can be called by name: each with the names and types of its parameters, as WAVE writes types.
+    /// Returns the functions that can be called by name, with the names and WAVE types of their parameters.
     pub fn exported_functions(&self) -> Vec<ExportedFunction> {
         let engine = self.component.engine();
         let mut found = Vec::new();
@@ -81,7 +81,7 @@ impl LoadedPlugin {
             let short = name.split(['/', '@']).nth(1).unwrap_or(name);
             for (function, item) in interface.exports(engine) {
                 let ComponentItem::ComponentFunc(ty) = item.ty else { continue };
-                // Methods need a resource, which nobody can name from outside.
+                // Methods need a resource, which cannot be named from outside.
                 if function.starts_with('[') {
                     continue;
                 }
@@ -93,17 +93,17 @@ impl LoadedPlugin {
         found
     }
 
-    /// True where bytes can be given to it.
+    /// True if the component exports a processor.
     pub fn is_processor(&self) -> bool {
         self.exports.process.is_some()
     }
 }
 
 impl Runtime {
-    /// What the component itself says of its nodes: a JSON array.
+    /// Returns the component's own definitions of its nodes: a JSON array.
     ///
     /// # Errors
-    /// [`RuntimeError::Load`] where it has none, or fails.
+    /// [`RuntimeError::Load`] if the component has no nodes, or the call fails.
     pub fn node_definitions(&self, plugin: &LoadedPlugin) -> Result<Value, RuntimeError> {
         let failed = |why: String| RuntimeError::Load(format!("get-node-definitions: {why}"));
         let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
@@ -121,8 +121,7 @@ impl Runtime {
         outcome.result.map_err(|error| failed(error.to_string()))
     }
 
-    /// Makes instances of a plugin and drops them, one after the other, as every call begins and ends; gives how long
-    /// each took.
+    /// Creates and drops instances of a plugin one after the other, as calls do; returns how long each took.
     ///
     /// # Errors
     /// [`RuntimeError::Load`].
@@ -149,10 +148,10 @@ impl Runtime {
             .collect()
     }
 
-    /// Compiles a component that will be loaded soon, so that whoever loads it does not wait. The interrupt ends it.
+    /// Compiles a component that will be loaded soon, so that loading it does not wait. The interrupt ends it.
     ///
     /// # Errors
-    /// [`RuntimeError`]; loading it fails in the same way, and at once.
+    /// [`RuntimeError`]. After [`RuntimeError::CompileLimit`] loading the component fails immediately for five minutes.
     pub fn prepare(&self, component: &[u8], interrupt: &Interrupt) -> Result<(), RuntimeError> {
         match excess(component) {
             Some(excess) => Err(RuntimeError::Refused(excess)),
@@ -168,7 +167,7 @@ impl Runtime {
         let failed = |error: wasmtime::Error| RuntimeError::Load(format!("{error:#}"));
         let host_api = contract::find(&manifest.runtime.abi)
             .ok_or_else(|| RuntimeError::Load(format!("unknown host API `{}`", manifest.runtime.abi)))?;
-        // Compiling costs what a component chooses; what could cost too much is not begun.
+        // The component determines the cost of compiling; one that could cost too much is refused before.
         if let Some(excess) = excess(component) {
             return Err(RuntimeError::Refused(excess));
         }

@@ -1,7 +1,7 @@
-//! Watching a guest while it runs, without changing it: which places it reached, and where it burned its fuel.
+//! Watches a guest while it runs, without changing it: which lines it reached, and where it burned its fuel.
 //!
-//! It works with a runtime for debugging: its code stops where it is told to. That costs time, so it is a mode of its
-//! own and not how calls run.
+//! It needs a runtime for debugging, whose code stops at breakpoints. That costs time, so ordinary calls run without
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -15,45 +15,45 @@ use wasmtime::{AsContextMut, DebugEvent, DebugHandler, ModulePC, Store, StoreCon
 use super::call_state::CallState;
 use super::lock;
 
-/// What watches calls; cloning is cheap, and all clones collect into one.
+/// Watches calls. Cloning is cheap, and all clones collect into the same data.
 #[derive(Debug, Clone)]
 pub struct Probe(Arc<Inner>);
 
 /// How a guest is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It stops where lines begin.
+    /// The guest stops where lines begin.
     Lines,
-    /// It stops at every instruction, and every so many of them are looked at.
+    /// The guest stops at every instruction; one of `every` stops is recorded.
     Steps { every: u64 },
 }
 
 #[derive(Debug)]
 struct Inner {
     kind: Kind,
-    /// Lines and functions of the modules, by where their bytes lie in memory.
+    /// Lines and functions of the modules, by the address of their bytes in memory.
     tables: Arc<OnceLock<BTreeMap<usize, LineTable>>>,
-    /// The folders whose sources are looked at.
+    /// The folders whose sources are watched.
     below: Vec<String>,
     reached: Mutex<BTreeSet<(usize, u32)>>,
-    /// How often each stack was seen: functions, the outermost first.
+    /// The estimated number of instructions in each stack: functions, the outermost first.
     stacks: Mutex<BTreeMap<Vec<(usize, u32)>, u64>>,
     steps: Mutex<u64>,
 }
 
 impl Probe {
-    /// A probe for lines that are reached, of sources below these folders. What is generated there is left out.
+    /// Creates a probe for lines that are reached, in sources below these folders. Generated bindings are left out.
     pub fn for_lines(below: &[&std::path::Path]) -> Probe {
         Probe::new(Kind::Lines, Arc::default(), below.iter().map(|folder| folder.display().to_string()).collect())
     }
 
-    /// Another probe of the same kind that has seen nothing yet.
+    /// Creates another probe of the same kind that has recorded nothing yet.
     #[must_use]
     pub fn fresh(&self) -> Probe {
         Probe::new(self.0.kind, Arc::clone(&self.0.tables), self.0.below.clone())
     }
 
-    /// A probe for where fuel is burned, which looks at one instruction of `every`.
+    /// Creates a probe for burned fuel, which records one instruction of `every`.
     pub fn for_fuel(every: u64) -> Probe {
         Probe::new(Kind::Steps { every: every.max(1) }, Arc::default(), Vec::new())
     }
@@ -69,13 +69,13 @@ impl Probe {
         }))
     }
 
-    /// Lines that were reached, and all that can be: by file and line, whether it was.
+    /// Returns all lines that can be reached, by file and line, and whether each was reached.
     pub fn lines(&self) -> BTreeMap<(String, u32), bool> {
         let reached = lock(&self.0.reached);
         let mut lines: BTreeMap<(String, u32), bool> = BTreeMap::new();
         for (module, table) in self.0.tables.get().into_iter().flatten() {
             for (index, point) in table.points.iter().enumerate() {
-                // A breakpoint may slip forward to the next instruction, but not into the next line's.
+                // A breakpoint may move forward to the next instruction, but not into the next line.
                 let end = table.points.get(index + 1).map_or(u32::MAX, |next| next.pc.max(point.pc + 1));
                 let hit = reached.range((*module, point.pc)..(*module, end)).next().is_some();
                 let Some(file) = table.files.get(point.file) else { continue };
@@ -85,7 +85,7 @@ impl Probe {
         lines
     }
 
-    /// How often each stack of functions was seen, the outermost function first.
+    /// Returns the estimated number of instructions in each stack of functions, the outermost function first.
     pub fn stacks(&self) -> BTreeMap<Vec<String>, u64> {
         let tables = self.0.tables.get();
         let mut named: BTreeMap<Vec<String>, u64> = BTreeMap::new();
@@ -99,7 +99,7 @@ impl Probe {
         named
     }
 
-    /// Begins to watch a store in which nothing was instantiated yet.
+    /// Begins to watch a store, before anything is instantiated in it.
     pub(super) fn attach(
         &self,
         store: &mut Store<CallState>,
@@ -110,7 +110,7 @@ impl Probe {
         let tables = self.0.tables.get_or_init(|| {
             let table = |module: &wasmtime::Module| {
                 let bytes = module.debug_bytecode()?;
-                // What has no lines is only not shown.
+                // A module without readable lines is only left out of the results.
                 let mut table = LineTable::read(bytes).unwrap_or_default();
                 let below = &self.0.below;
                 let is_own = |file: &String| {
@@ -167,7 +167,7 @@ impl Probe {
         match self.0.kind {
             Kind::Lines => lock(&self.0.reached).extend(stack),
             Kind::Steps { every } => {
-                // A stack is told by its functions: where in them it stood does not matter.
+                // A stack is identified by its functions: the position within them does not matter.
                 let tables = self.0.tables.get();
                 let start = |(module, pc): (usize, u32)| {
                     let table = tables.and_then(|tables| tables.get(&module));
@@ -196,7 +196,7 @@ impl DebugHandler for Handler {
     }
 }
 
-/// Waits for a future that only the guest itself keeps waiting: host functions are done when they return.
+/// Polls a future until it is ready. Only the guest delays it: host functions are synchronous.
 pub(super) fn finish<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());

@@ -14,28 +14,28 @@ use super::guest::{Guest, V1Result};
 /// A call of a processor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProcessCall {
-    /// The bytes; base64 in recordings.
+    /// The input bytes; base64 in recordings.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub input: Vec<u8>,
-    /// Their media type.
+    /// The media type of the input.
     pub content_type: String,
-    /// A JSON object of the plugin's own.
+    /// A JSON object whose keys the plugin defines.
     pub options: Value,
-    /// True where the work itself is not asked for.
+    /// True to call `processor.validate` instead of `processor.process`.
     pub only_validate: bool,
 }
 
-/// What a processor gave.
+/// The result of a processor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProcessedBytes {
-    /// The bytes.
+    /// The output bytes; base64 in JSON.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub output: Vec<u8>,
-    /// Their media type.
+    /// The media type of the output.
     pub content_type: String,
-    /// What the plugin counted.
+    /// The number of processed items, as the plugin counted them.
     pub items_processed: u32,
-    /// What the caller should know although it went well.
+    /// Messages for the caller although the call succeeded.
     pub warnings: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ struct ProcessResponse {
 }
 
 impl Guest<'_> {
-    /// Gives a [`ProcessedBytes`] as JSON; null where only validating was asked for.
+    /// Returns a [`ProcessedBytes`] as JSON, or null if the call only validates.
     pub(super) fn process(&self, store: &mut Store<CallState>, call: &ProcessCall) -> Result<Value, CallError> {
         let context = store.data().services.context.to_v1(&self.plugin.manifest);
         let request = ProcessRequest {

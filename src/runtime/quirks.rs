@@ -1,26 +1,26 @@
-//! Where the platform of today is laxer than its contract. The host is strict; asked to, it imitates these, so that a
-//! developer can see both.
+//! Known defects: where the current platform is laxer than its contract. The host is strict, and imitates the defects
+//! on request, so that a developer can see both behaviours.
 
 use erp_manifest::document::words;
 
 words! {
-    /// A known defect of the platform that a call met.
+    /// A known defect of the platform that a call encountered.
     pub enum Quirk {
-        /// What a call wrote is kept although the call failed.
+        /// The writes of a failed call are kept.
         FailedWritesStay = "failed-writes-stay",
-        /// A change of a row that somebody else changed meanwhile is dropped, and called a success.
+        /// A change with a stale row version is dropped and reported as a success.
         StaleVersionsPass = "stale-versions-pass",
-        /// JSON that cannot be read counts as an empty object.
+        /// Invalid JSON counts as an empty object.
         BadJsonIsEmpty = "bad-json-is-empty",
-        /// What `init` writes is kept for no tenant.
+        /// Writes of `init` are kept for the nil tenant.
         InitWritesForNobody = "init-writes-for-nobody",
-        /// A change of a row that is not there is called a success.
+        /// A change of a missing row is reported as a success.
         MissingRowsPass = "missing-rows-pass",
     }
 }
 
 impl Quirk {
-    /// What the platform does, as a sentence.
+    /// Returns a sentence about what the platform does.
     pub fn sentence(self) -> &'static str {
         match self {
             Quirk::FailedWritesStay => "the platform of today keeps what a failed call wrote",

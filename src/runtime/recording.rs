@@ -1,8 +1,8 @@
-//! Calls as they crossed the host's border: enough to run a guest again without a host.
+//! Recorded calls: all data that crossed the host's border, enough to run a guest again without a host.
 //!
-//! All that a guest gets comes through the host API, so a recording of what the host gave, in order, replaces the
-//! database, the clock and the network. A new build that asks for the same gets the same; where it asks for something
-//! else, that is a difference worth knowing.
+//! A guest receives all data through the host API, so the recorded results, in order, replace the database, the clock
+//! and the network. A new build that makes the same host calls receives the same results; any other host call is
+//! reported as a difference.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -30,34 +30,35 @@ use super::trace::{Detail, Trace};
 pub struct RecordedCall {
     /// The format of this line: 1.
     pub schema: u32,
-    /// The plugin.
+    /// The id of the plugin.
     pub plugin: String,
-    /// Its version.
+    /// The version of the plugin.
     pub version: String,
-    /// The moment at which it began, in milliseconds since 1970.
+    /// When the call began, in milliseconds since 1970.
     pub began_ms: i64,
-    /// What was called: `{"init"}`, `{"event"}`, `{"action", "input"}`, `{"node"}`, `{"process"}`, `{"wave"}` or `{"function", "arguments"}`.
+    /// What was called: `{"init"}`, `{"upgrade"}`, `{"tenant_created"}`, `{"event"}`, `{"action", "input"}`,
+    /// `{"node_definitions"}`, `{"node"}`, `{"process"}`, `{"wave"}` or `{"function", "arguments"}`.
     pub invocation: Value,
-    /// `{tenant, request_id, trigger, locale, event_depth, user}`.
+    /// The context: `{tenant, request_id, trigger, locale, event_depth, user}`.
     pub context: Value,
-    /// The bounds that it ran within, by their names.
+    /// The limits of the call, by name.
     #[serde(default)]
     pub limits: BTreeMap<String, u64>,
-    /// `{function, subject, arguments, result, error}` of each call of the host.
+    /// `{function, subject, arguments, result, error}` of each host call, in order.
     pub host_calls: Vec<Value>,
     /// Times and random values, in order.
     pub entropy: Vec<Value>,
-    /// What came of it: `{"ok"}`, or `{"error": {code, message}}`.
+    /// The result: `{"ok"}`, `{"error": {code, message}}`, or `{"host_failed": true}`.
     pub result: Value,
-    /// What it wrote to the log.
+    /// The log records: `{level, message, fields}`.
     pub logs: Vec<Value>,
-    /// Events that it told.
+    /// The published events: `{type, payload}`.
     pub events: Vec<Value>,
-    /// Fuel that it burned.
+    /// The burned fuel.
     pub fuel: u64,
 }
 
-/// What a call began with, as a recording holds it.
+/// The request of a call, in the form of a recording.
 #[derive(Debug, Clone)]
 pub struct RecordedRequest {
     invocation: Value,
@@ -66,7 +67,7 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    /// What a request holds.
+    /// Converts a request.
     pub fn of(request: &CallRequest<'_>) -> RecordedRequest {
         RecordedRequest {
             invocation: invocation_json(request.invocation),
@@ -76,18 +77,18 @@ impl RecordedRequest {
     }
 }
 
-/// How a recorded call went with another build.
+/// The result of replaying a recorded call with another build.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplayOutcome {
-    /// What is not as it was recorded, a line each; empty where the guest did the same.
+    /// The differences from the recording, one line each; empty if the guest did the same.
     pub differences: Vec<String>,
-    /// Fuel that it burned; only of a meaning where nothing differs.
+    /// The burned fuel; meaningful only if there are no differences.
     pub fuel: u64,
-    /// Where in the guest's source each call of the host was made, where that was asked for.
+    /// The guest's frames at each host call, with [`Detail::Source`].
     pub frames: Vec<Vec<String>>,
 }
 
-/// An invocation, as a recording holds it.
+/// Converts an invocation to the form of a recording.
 fn invocation_json(invocation: &Invocation) -> Value {
     match invocation {
         Invocation::Init => json!({ "init": true }),
@@ -108,7 +109,7 @@ fn invocation_json(invocation: &Invocation) -> Value {
     }
 }
 
-/// A context, as a recording holds it.
+/// Converts a context to the form of a recording.
 fn context_json(context: &CallContext) -> Value {
     let user = context.caller.as_ref().map(|caller| {
         let department = caller.department.as_ref().map(|department| &department.id);
@@ -121,7 +122,7 @@ fn context_json(context: &CallContext) -> Value {
 }
 
 impl RecordedCall {
-    /// A call that was traced with all its details.
+    /// Creates the recording of a call that was traced with [`Detail::Full`].
     pub fn new(
         plugin: &str,
         version: &str,
@@ -180,7 +181,7 @@ impl RecordedCall {
 
 fn result_json(error: Option<&CallError>, result: Option<&Value>) -> Value {
     match error {
-        // What the host itself failed at does not fail again.
+        // A failure of the host itself does not happen again in a replay.
         Some(CallError::Host(_)) => json!({ "host_failed": true }),
         Some(error) => json!({ "error": { "code": error.code(), "message": error.to_string() } }),
         None => json!({ "ok": result }),
@@ -192,14 +193,14 @@ fn logs_json(trace: &Trace) -> Vec<Value> {
     trace.logs.iter().map(one).collect()
 }
 
-/// What a recording gives for a call of the host.
+/// The answer of a recording to a host call.
 pub(super) enum Answer {
     Given(Value),
     Failed(ServiceError),
     Diverged(String),
 }
 
-/// A recording while it is replayed.
+/// A recording during its replay.
 #[derive(Debug)]
 pub(super) struct Replay {
     calls: VecDeque<Value>,
@@ -252,11 +253,11 @@ impl Replay {
 }
 
 impl Runtime {
-    /// Runs a recorded call with a build of the plugin: the recording answers instead of the host. With
-    /// [`Detail::Source`] it also says where each call of the host was made, which takes milliseconds for each.
+    /// Replays a recorded call with a build of the plugin: the recording answers instead of the host. With
+    /// [`Detail::Source`] the frames of each host call are captured too, which takes milliseconds for each.
     ///
     /// # Errors
-    /// [`RuntimeError::Load`] where the recording is of another plugin or cannot be read.
+    /// [`RuntimeError::Load`] if the recording is of another plugin or cannot be read.
     pub fn replay(
         &self,
         plugin: &LoadedPlugin,
@@ -317,7 +318,7 @@ impl Runtime {
 }
 
 fn differences(recorded: &RecordedCall, outcome: &CallOutcome, replay: Option<&Replay>) -> Vec<String> {
-    // Behind the first host call that was not recorded everything is otherwise.
+    // After the first host call that differs from the recording, everything else differs too.
     if let Some(why) = replay.and_then(|replay| replay.diverged.clone()) {
         return vec![why];
     }

@@ -1,4 +1,4 @@
-//! What a call is: on whose behalf, of what, within which bounds, and how it went.
+//! The request of a call (context, limits, invocation) and its outcome.
 
 use std::sync::Arc;
 
@@ -23,36 +23,36 @@ words! {
         Http = "http",
         /// An event.
         Event = "event",
-        /// A button.
+        /// An action, such as a button.
         Action = "action",
         /// A step of a workflow.
         Node = "node",
         /// A developer or a test.
         Call = "call",
-        /// The plugin's own life.
+        /// The plugin's lifecycle, such as `init`.
         Lifecycle = "lifecycle",
     }
 }
 
-/// On whose behalf a call runs.
+/// The tenant, user and trigger of a call.
 #[derive(Debug, Clone)]
 pub struct CallContext {
-    /// The same for a call and all that it causes.
+    /// The id of the request; a call and all calls that it causes share it.
     pub request_id: String,
     /// The tenant.
     pub tenant: TenantId,
-    /// The user; none for events and the plugin's own life.
+    /// The user; none for events and the plugin's lifecycle.
     pub caller: Option<Caller>,
-    /// What made the host call.
+    /// What made the host call the plugin.
     pub trigger: Trigger,
-    /// BCP 47.
+    /// The locale, a BCP 47 tag.
     pub locale: String,
-    /// How many events led to this call.
+    /// The number of events in the chain that led to this call.
     pub event_depth: u32,
 }
 
 impl CallContext {
-    /// The context of a call without a request.
+    /// Creates the context of a call without a request or a user.
     pub(super) fn of_tenant(tenant: TenantId) -> CallContext {
         let (request_id, locale) = (String::new(), String::new());
         CallContext { request_id, tenant, caller: None, trigger: Trigger::Call, locale, event_depth: 0 }
@@ -62,78 +62,78 @@ impl CallContext {
 /// An action that a migration calls for a tenant.
 #[derive(Debug, Clone)]
 pub struct UpgradeHandler {
-    /// Its name.
+    /// The name of the action.
     pub name: String,
-    /// JSON.
+    /// The input, any JSON value.
     pub input: Value,
-    /// For whom.
+    /// The tenant that the action runs for.
     pub tenant: TenantId,
 }
 
 /// What to call.
 #[derive(Debug, Clone)]
 pub enum Invocation {
-    /// The plugin is enabled.
+    /// `init`: the plugin is enabled.
     Init,
-    /// A new version takes the place of a running one: `init`, and then what migrations call.
+    /// A new version replaces a running one: `init`, and then the actions of migrations.
     Upgrade(Vec<UpgradeHandler>),
-    /// A tenant came to the plugin.
+    /// `on-tenant-created`: a tenant was added.
     TenantCreated,
     /// An event is delivered.
     Event {
         /// The event.
         event: Arc<StoredEvent>,
-        /// From 1.
+        /// The number of the attempt to deliver it, from 1.
         attempt: u32,
     },
-    /// A button was pressed.
+    /// An action, such as a pressed button.
     Action {
-        /// Its name.
+        /// The name of the action.
         name: String,
-        /// JSON.
+        /// The input, any JSON value.
         input: Value,
     },
     /// The definitions of the plugin's nodes.
     NodeDefinitions,
     /// A node of a workflow.
     Node(NodeCall),
-    /// Bytes to be made of bytes.
+    /// A call of the processor.
     Process(Arc<ProcessCall>),
     /// Any export, as WAVE: `interface.function(arguments)`.
     Wave(String),
-    /// Any export, with an object of arguments by their names; a `ctx` that is left out is the call's own.
+    /// Any export, with an object of arguments by name; a missing `ctx` is filled in from the call.
     Named {
         /// `interface.function`.
         function: String,
-        /// The arguments.
+        /// The arguments, by the names of the parameters.
         arguments: Map<String, Value>,
     },
 }
 
-/// A call: on whose behalf, within which bounds, of what.
+/// The request of a call: context, limits and invocation.
 #[derive(Debug, Clone)]
 pub struct CallRequest<'a> {
-    /// On whose behalf.
+    /// The tenant, user and trigger of the call.
     pub context: CallContext,
-    /// Within which bounds.
+    /// The limits of the call.
     pub limits: CallLimits,
-    /// How much of it is kept.
+    /// How much detail the trace keeps.
     pub detail: Detail,
-    /// What watches it; the plugin's runtime must be one for probes.
+    /// The probe that watches the call; only for plugins of [`Runtime::for_probes`](super::Runtime::for_probes).
     pub probe: Option<Probe>,
-    /// What ends it early.
+    /// Ends the call early when it is set.
     pub interrupt: Interrupt,
-    /// From 1: how often it was tried, where its unit of work met another one.
+    /// The number of the attempt, from 1: a call is retried if its unit of work conflicts with another one.
     pub attempt: u32,
-    /// Of what.
+    /// What to call.
     pub invocation: &'a Invocation,
 }
 
-/// How a call went.
+/// The outcome of a call.
 #[derive(Debug)]
 pub struct CallOutcome {
-    /// What the guest gave, as JSON for actions and as WAVE text for named calls; null for the rest.
+    /// The guest's result: JSON for actions, nodes and processors, WAVE text for calls by name, null for the rest.
     pub result: Result<Value, CallError>,
-    /// What happened.
+    /// The trace of the call.
     pub trace: Trace,
 }

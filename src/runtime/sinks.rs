@@ -1,4 +1,4 @@
-//! What a platform hears of calls, and what it brings itself: its own event bus, audit, traces and secrets.
+//! The traits that a platform implements: sinks for events, audit and traces of calls, and a source of secrets.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,42 +16,42 @@ use super::{CallError, Invocation};
 pub struct FinishedCall<'a> {
     /// The plugin that was called.
     pub manifest: &'a Manifest,
-    /// On whose behalf.
+    /// The tenant, user and trigger of the call.
     pub context: &'a CallContext,
-    /// What was called.
+    /// What was called, with its input.
     pub invocation: &'a Invocation,
-    /// Why it failed; none where everything that it did is there for good.
+    /// Why the call failed; none if its changes are committed.
     pub error: Option<&'a CallError>,
-    /// What happened in it.
+    /// The host calls, logs, events and changes of the call.
     pub trace: &'a Trace,
 }
 
-/// Takes events of plugins to where others hear them.
+/// Delivers events of plugins to their receivers.
 pub trait EventSink: Send + Sync {
-    /// Events that a call published, in order, once they are committed. Where the process ends before this is called, they
-    /// are in the storage's outbox and nowhere else: who must not miss one reads them there.
+    /// Receives the events that a call published, in order, after the commit. If the process ends before this call, the
+    /// events exist only in the storage's outbox: a receiver that must not miss an event reads the outbox.
     fn publish(&self, call: &FinishedCall<'_>, events: &[EmittedEvent]);
 }
 
-/// Keeps who changed what.
+/// Records which call changed which rows.
 pub trait AuditSink: Send + Sync {
-    /// Rows that a call changed, in order, once they are committed.
+    /// Receives the rows that a call changed, in order, after the commit.
     fn record(&self, call: &FinishedCall<'_>, changes: &[Arc<RowChange>]);
 }
 
-/// Hears of every call: for logs, metrics and traces.
+/// Receives every finished call, for logs, metrics and traces.
 pub trait TraceSink: Send + Sync {
-    /// A call that has ended, well or badly.
+    /// Receives a call that has ended, whether it succeeded or failed.
     fn finished(&self, call: &FinishedCall<'_>);
 }
 
-/// Knows the secrets of tenants, in the place of the storage.
+/// A source of tenants' secrets that replaces the storage.
 pub trait SecretSource: Send + Sync + fmt::Debug {
-    /// A secret in the clear; none where the tenant has set none.
+    /// Returns a secret in plain text; none if the tenant has not set it.
     fn secret(&self, tenant: &TenantId, plugin: &str, key: &str) -> Option<String>;
 }
 
-/// What a host tells, and to whom; nobody by default.
+/// The sinks of a host; none by default.
 #[derive(Clone, Default)]
 pub(super) struct Sinks {
     pub(super) events: Option<Arc<dyn EventSink>>,
@@ -60,7 +60,8 @@ pub(super) struct Sinks {
 }
 
 impl Sinks {
-    /// Tells all of them of a call that has ended. What it did is there: a sink that panics changes nothing of that.
+    /// Passes a finished call to all sinks. A panic in a sink skips the sinks after it, and does not change the outcome
+    /// of the call.
     pub(super) fn tell(&self, call: &FinishedCall<'_>) {
         drop(catch_unwind(AssertUnwindSafe(|| self.tell_all(call))));
     }

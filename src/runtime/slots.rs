@@ -1,13 +1,14 @@
-//! How many guests there are at a time: instances come from a pool of the engine, which has no more.
+//! Limits how many guests run at a time: their instances come from the engine's pool, which has a fixed size.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::lock;
 
-/// Guests at a time: the pool has 256 core instances and 128 memories, and a component may have several of both.
+/// The most guests at a time: the pool has 256 core instances and 128 memories, and a component may have several of
+/// both.
 const MOST: usize = 40;
 
-/// Places for guests; clones are the same ones.
+/// The places for guests; clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Slots(Arc<Places>);
 
@@ -17,7 +18,7 @@ struct Places {
     changed: Condvar,
 }
 
-/// A guest's place, until it is dropped.
+/// The place of one guest; dropping it frees the place.
 pub(super) struct Slot(Slots);
 
 impl Default for Slots {
@@ -27,7 +28,7 @@ impl Default for Slots {
 }
 
 impl Slots {
-    /// Waits for a place.
+    /// Waits for a free place and takes it.
     pub(super) fn take(&self) -> Slot {
         let mut free = lock(&self.0.free);
         while *free == 0 {

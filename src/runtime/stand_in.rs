@@ -1,11 +1,11 @@
-//! Calls of WASI that end a guest of another language.
+//! Identifies WASI calls that ended a guest written in TypeScript or Python.
 //!
-//! The toolchains of TypeScript and Python put a small module in the place of each WASI interface. Its functions trap, one
-//! export each, in the order of their indexes; its own name is lost.
+//! Their toolchains replace each WASI interface with a small module. Its functions trap; each function has one export,
+//! in the order of their indexes. The name of the interface is lost.
 
 use wasmtime::WasmBacktrace;
 
-/// The WASI call that ended a guest, such as `wasi:clocks/monotonic-clock#now`; none where something else did.
+/// Returns the WASI call that ended a guest, such as `wasi:clocks/monotonic-clock#now`; none for any other cause.
 pub(super) fn refused_wasi_call(backtrace: &WasmBacktrace) -> Option<String> {
     let frame = backtrace.frames().first()?;
     let module = frame.module();
@@ -17,7 +17,7 @@ pub(super) fn refused_wasi_call(backtrace: &WasmBacktrace) -> Option<String> {
     Some(format!("wasi:{}#{name}", interface_of(name, &names)?))
 }
 
-/// The interface of a function that stands among these.
+/// Returns the interface of a function; the other exports of its module distinguish interfaces with equal names.
 fn interface_of(name: &str, names: &[&str]) -> Option<&'static str> {
     let rest =
         ["[method]", "[static]", "[constructor]", "[resource-drop]"].iter().find_map(|kind| name.strip_prefix(kind));

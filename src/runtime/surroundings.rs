@@ -1,4 +1,4 @@
-//! Time and randomness: of this machine, or fixed so that a run can be repeated to the byte.
+//! Time and randomness: those of this machine, or fixed ones that make a run repeatable to the byte.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -11,70 +11,70 @@ use super::SecretSource;
 use super::faults::{Fault, FaultAction, FaultPlace, Faults};
 use crate::random::Random;
 
-/// What tells the time.
+/// The source of the time.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// This machine's clock, moved by so many milliseconds.
+    /// This machine's clock with an offset.
     System {
-        /// How far it was moved; less than zero into the past.
+        /// The offset in milliseconds; negative for the past.
         ahead_ms: i64,
     },
-    /// A clock that stands at a moment and moves one millisecond a host call.
+    /// A virtual clock that advances by one millisecond with each traced host call and each log record.
     Virtual(Moment),
-    /// A platform's own.
+    /// A clock that the platform supplies.
     Of(Arc<dyn TimeSource>),
 }
 
-/// Tells the time, in the place of this machine's clock.
+/// A clock that replaces this machine's.
 pub trait TimeSource: Send + Sync + fmt::Debug {
-    /// Now. May be the same again, and should not go back.
+    /// Returns the current moment. It may repeat a value but should not go back.
     fn now(&self) -> Moment;
 }
 
-/// Where random bytes come from.
+/// The source of random bytes.
 #[derive(Debug, Clone)]
 pub enum Randomness {
     /// The operating system.
     System,
     /// A sequence that a seed determines (`SplitMix64`).
     Seeded(Random),
-    /// A platform's own.
+    /// A source that the platform supplies.
     Of(Arc<dyn RandomSource>),
 }
 
-/// Gives random numbers, in the place of the operating system.
+/// A source of random numbers that replaces the operating system's.
 pub trait RandomSource: Send + Sync + fmt::Debug {
-    /// 64 bits that nobody can foresee: ids and tokens of plugins are made of them.
+    /// Returns 64 unpredictable bits: ids and tokens of plugins are made of them.
     fn bits(&self) -> u64;
 }
 
-/// Time and randomness of a platform.
+/// The clock, randomness, network, secrets and faults of a platform.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
     clock: Clock,
     randomness: Randomness,
-    /// The millisecond of the last id, and how many ids it has had.
+    /// The millisecond of the last id, and the counter of the last id within it, from 0.
     last_id: (i64, u16),
-    /// What is made to go wrong.
+    /// The faults that are still to happen.
     faults: Faults,
-    /// Who sends requests of plugins; no one if it is none.
+    /// Sends the HTTP requests of plugins; without it every request fails.
     transport: Option<Arc<dyn HttpTransport>>,
-    /// Who knows the secrets of tenants; the storage if it is none.
+    /// The source of tenants' secrets; the storage if none is set.
     secrets: Option<Arc<dyn SecretSource>>,
     /// Whether known defects of the platform are imitated.
     imitates_quirks: bool,
 }
 
-/// As the platform and a running call share it.
+/// Surroundings that the platform and a running call share.
 pub type SharedSurroundings = Arc<Mutex<Surroundings>>;
 
 impl Surroundings {
-    /// Those of this machine.
+    /// Returns the clock and randomness of this machine, without a network.
     pub fn of_this_machine() -> Surroundings {
         Surroundings::new(Clock::System { ahead_ms: 0 }, Randomness::System)
     }
 
-    /// Fixed ones.
+    /// Returns a virtual clock that begins at `now`, and randomness from a seed.
     pub fn fixed(now: Moment, seed: u64) -> Surroundings {
         Surroundings::new(Clock::Virtual(now), Randomness::Seeded(Random::new(seed)))
     }
@@ -91,25 +91,25 @@ impl Surroundings {
         }
     }
 
-    /// The same, with somebody who sends requests of plugins.
+    /// Sets the transport that sends the HTTP requests of plugins.
     #[must_use]
     pub fn with_transport(self, transport: Arc<dyn HttpTransport>) -> Surroundings {
         Surroundings { transport: Some(transport), ..self }
     }
 
-    /// The same, with another clock.
+    /// Replaces the clock.
     #[must_use]
     pub fn with_clock(self, source: Arc<dyn TimeSource>) -> Surroundings {
         Surroundings { clock: Clock::Of(source), ..self }
     }
 
-    /// The same, with other randomness.
+    /// Replaces the source of randomness.
     #[must_use]
     pub fn with_randomness(self, source: Arc<dyn RandomSource>) -> Surroundings {
         Surroundings { randomness: Randomness::Of(source), ..self }
     }
 
-    /// The same, with somebody who knows the secrets of tenants in the place of the storage.
+    /// Sets the source of tenants' secrets; it replaces the storage.
     #[must_use]
     pub fn with_secrets(self, source: Arc<dyn SecretSource>) -> Surroundings {
         Surroundings { secrets: Some(source), ..self }
@@ -123,7 +123,7 @@ impl Surroundings {
         self.transport.clone()
     }
 
-    /// Now.
+    /// Returns the current moment.
     pub fn now(&self) -> Moment {
         match self.clock {
             Clock::System { ahead_ms } => Moment::of_system_clock().plus_ms(ahead_ms),
@@ -132,7 +132,7 @@ impl Surroundings {
         }
     }
 
-    /// By how many milliseconds the clock is ahead of the machine's own.
+    /// Returns how many milliseconds the clock is ahead of this machine's.
     pub fn ahead_ms(&self) -> i64 {
         match self.clock {
             Clock::System { ahead_ms } => ahead_ms,
@@ -141,24 +141,25 @@ impl Surroundings {
         }
     }
 
-    /// Moves a virtual clock; the machine's own cannot be moved.
+    /// Advances a virtual clock; does nothing with any other clock.
     pub fn advance(&mut self, milliseconds: u64) {
         if let Clock::Virtual(now) = &mut self.clock {
             *now = now.plus_ms(i64::try_from(milliseconds).unwrap_or(i64::MAX));
         }
     }
 
-    /// Moves any clock, into the future or the past: what a developer does to see what tomorrow brings.
+    /// Moves the clock into the future or the past, so that a developer can try another day. A clock that the platform
+    /// supplies does not move.
     pub fn shift(&mut self, milliseconds: i64) {
         match &mut self.clock {
             Clock::System { ahead_ms } => *ahead_ms = ahead_ms.saturating_add(milliseconds),
             Clock::Virtual(now) => *now = now.plus_ms(milliseconds),
-            // It is not ours to move.
+            // Only the platform can move its own clock.
             Clock::Of(_) => {}
         }
     }
 
-    /// Lets time pass that something pretends to need: a virtual clock moves, with this machine's one waits.
+    /// Simulates a delay: advances a virtual clock, or sleeps with any other clock.
     pub(super) fn pass(surroundings: &SharedSurroundings, time: std::time::Duration) {
         let is_virtual = matches!(super::lock(surroundings).clock, Clock::Virtual(_));
         if is_virtual {
@@ -173,32 +174,32 @@ impl Surroundings {
         self.imitates_quirks
     }
 
-    /// Imitates known defects of the platform, or does not.
+    /// Sets whether known defects of the platform are imitated.
     pub fn imitate_quirks(&mut self, wanted: bool) {
         self.imitates_quirks = wanted;
     }
 
-    /// Makes something go wrong: what a disk or a network does now and then.
+    /// Adds a fault, such as a failure of the disk or the network.
     pub fn add_fault(&mut self, fault: Fault) {
         self.faults.add(fault);
     }
 
-    /// Forgets faults that did not happen; gives them.
+    /// Removes the remaining faults and returns them.
     pub fn clear_faults(&mut self) -> Vec<Fault> {
         self.faults.clear()
     }
 
-    /// Faults that are still to come.
+    /// Returns the remaining faults: those that have not happened yet, and those that always happen.
     pub fn faults(&self) -> &[Fault] {
         self.faults.left()
     }
 
-    /// Counts a place where faults happen; gives what happens there.
+    /// Counts one occurrence of a place, and returns the action of the fault that is due there, if any.
     pub(super) fn take_fault(&mut self, is_here: impl Fn(&FaultPlace) -> bool) -> Option<FaultAction> {
         self.faults.take(is_here)
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     pub fn random_u64(&mut self) -> u64 {
         match &mut self.randomness {
             Randomness::System => getrandom::u64().unwrap_or_else(|_| {
@@ -210,7 +211,7 @@ impl Surroundings {
         }
     }
 
-    /// Random bytes.
+    /// Returns `count` random bytes.
     pub fn random_bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(count + 8);
         while bytes.len() < count {
@@ -220,12 +221,12 @@ impl Surroundings {
         bytes
     }
 
-    /// A new UUID of version 7. Ids sort in the order in which they were made: those of one
-    /// millisecond are told apart by a counter in the bits behind the time.
+    /// Returns a new UUID of version 7. Ids sort in the order of their creation: a counter in the
+    /// bits after the time distinguishes those of one millisecond.
     pub fn uuid(&mut self) -> String {
         let now = self.now().unix_ms.max(self.last_id.0);
         let count = if now == self.last_id.0 { self.last_id.1 + 1 } else { 0 };
-        // The counter has 12 bits; what comes over borrows from the next millisecond.
+        // The counter has 12 bits; on overflow the id takes the next millisecond.
         self.last_id = if count > 0xfff { (now + 1, 0) } else { (now, count) };
         let mut random = [0; 10];
         random.copy_from_slice(&self.random_bytes(10));

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::quirks::Quirk;
 
 words! {
-    /// How much a log record weighs.
+    /// The severity of a log record.
     pub enum LogLevel {
         /// Every step.
         Trace = "trace",
@@ -27,74 +27,74 @@ words! {
     }
 }
 
-/// How much of a call is kept.
+/// How much detail a trace keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Detail {
-    /// Which calls of the host there were, and how they went.
+    /// The host calls, and whether they succeeded.
     #[default]
     Outline,
-    /// Their arguments, results and statements too.
+    /// Also arguments, results, SQL statements, times and random values.
     Full,
-    /// And where in the guest's source they were called.
+    /// Also the place in the guest's source of each host call.
     Source,
 }
 
 /// A line that the guest wrote to the log.
 #[derive(Debug, Clone)]
 pub struct LogRecord {
-    /// How much it weighs.
+    /// The severity.
     pub level: LogLevel,
-    /// The text, without control characters.
+    /// The text; control characters except line breaks and tabs are escaped.
     pub message: String,
-    /// More, as a JSON object; null if there is none.
+    /// Additional data as JSON, normally an object; null if there is none.
     pub fields: Value,
 }
 
 /// A call of the host API.
 #[derive(Debug, Clone, Serialize)]
 pub struct HostCall {
-    /// Such as `db.insert`.
+    /// The host function, such as `db.insert`.
     pub function: HostFunction,
-    /// The entity, key or name that it was about.
+    /// The entity, key or name that the call concerns.
     pub subject: String,
-    /// The code of the error that it gave; none where it succeeded.
+    /// The code of the error that it returned; none if it succeeded.
     pub error: Option<String>,
-    /// Fuel that was burned before it, from the beginning of the call.
+    /// Fuel that was burned from the beginning of the plugin call until this host call.
     pub fuel: u64,
-    /// Rows that it gave.
+    /// The number of rows that it read.
     pub rows: u64,
-    /// What it was called with. Null in an outline.
+    /// The arguments. Null in an outline.
     pub arguments: Value,
-    /// What it gave; its error as `{code, message, retryable, details}`. Null in an outline.
+    /// The result, or the error as `{code, message, retryable, details}`. Null in an outline.
     pub result: Value,
-    /// Statements that it made the database execute, without their values. Empty in an outline.
+    /// The SQL statements that it executed, without their values. Empty in an outline.
     pub sql: Vec<String>,
-    /// Functions, files and lines of the guest, the innermost first. Empty without
-    /// [`Detail::Source`] and without debug information.
+    /// Functions of the guest with file and line, the innermost first. Empty without [`Detail::Source`]; without debug
+    /// information only names or indexes of functions.
     pub frames: Vec<String>,
 }
 
-/// A call of the host that was denied: the manifest does not grant it.
+/// A host call that was denied because the manifest does not grant it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Denial {
-    /// Such as `kv.get`.
+    /// The host function, such as `kv.get`.
     pub function: HostFunction,
-    /// What it was about.
+    /// The entity, key or name that the call concerns.
     pub subject: String,
-    /// Why.
+    /// Why it was denied.
     pub message: String,
 }
 
-/// An event that the guest told.
+/// An event that the guest published.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EmittedEvent {
-    /// UUID, as in the outbox of the storage.
+    /// The UUID of the event in the storage's outbox.
     #[serde(skip)]
     pub id: String,
-    /// Words joined by dots.
+    /// The type: words joined by dots.
     #[serde(rename = "type")]
     pub event_type: EventType,
-    /// JSON.
+    /// The payload as JSON, with secrets redacted.
     pub payload: Value,
 }
 
@@ -103,43 +103,44 @@ pub struct EmittedEvent {
 pub struct Trace {
     /// Calls of the host API, in order.
     pub host_calls: Vec<HostCall>,
-    /// Those among them that were denied, each reason once.
+    /// The host calls that were denied, each different denial once, at most 100.
     pub denials: Vec<Denial>,
-    /// Times and random values that the guest was given, in order. Empty in an outline.
+    /// Times and random values that the guest received, in order. Empty in an outline.
     pub entropy: Vec<Value>,
-    /// Bytes of arguments, results and random values that were left out, since a trace keeps no more: the call cannot be
-    /// replayed then.
+    /// Bytes of arguments, results and random values that were omitted because the trace was full. If this is not 0,
+    /// the call cannot be replayed.
     pub omitted_bytes: u64,
-    /// What the guest wrote to the log.
+    /// The log records of the guest.
     pub logs: Vec<LogRecord>,
-    /// Log records that were over the bound.
+    /// The number of log records that were dropped because of the log's limits.
     pub suppressed_logs: u32,
-    /// Events that were told; none where the call failed.
+    /// Published events; empty if the call failed.
     pub events: Vec<EmittedEvent>,
-    /// Rows that changed; none where the call failed.
+    /// Changed rows; empty if the call failed, unless [`Quirk::FailedWritesStay`] is imitated.
     pub changes: Vec<Arc<RowChange>>,
-    /// Fuel that was burned. After a trap that is not about fuel, what was burned until the last host call.
+    /// Burned fuel. After a trap other than out-of-fuel, the fuel that was burned until the last host call.
     pub fuel: u64,
-    /// The most linear memory that was in use, in bytes.
+    /// The peak of linear memory in use, in bytes.
     pub memory: u64,
-    /// Defects of the platform that the call met: imitated where that is asked for, only noted otherwise.
+    /// Known defects of the platform that the call encountered. They are imitated if the surroundings say so, and only
+    /// recorded otherwise.
     pub quirks: Vec<Quirk>,
     /// How long the call took, in nanoseconds of this machine's clock.
     pub nanoseconds: u64,
 }
 
-/// Denials that a trace keeps.
+/// The most denials that a trace keeps.
 const MAX_DENIALS: usize = 100;
 
 impl Trace {
-    /// Keeps a denial, unless it is known or there are many: a guest may try again as long as it likes.
+    /// Records a denial, unless it is a duplicate or the limit is reached: a guest may repeat a denied call many times.
     pub(super) fn deny(&mut self, denial: Denial) {
         if self.denials.len() < MAX_DENIALS && !self.denials.contains(&denial) {
             self.denials.push(denial);
         }
     }
 
-    /// Whether something was asked of the world outside, which no rollback takes back.
+    /// Whether the guest called `http.send`, whose effect no rollback can undo.
     pub fn has_left_the_host(&self) -> bool {
         self.host_calls.iter().any(|call| call.function == HostFunction::HttpSend)
     }

@@ -1,14 +1,14 @@
-//! What one call has used, held to its bounds.
+//! Counts what one call uses, and enforces its limits.
 
 use erp_manifest::codes::{Code, errors};
 
 use super::error::ServiceError;
 use super::limits::CallLimits;
 
-/// What one call has used of what it may use.
+/// The limits of one call, and how much it has used.
 #[derive(Debug)]
 pub(super) struct CallUsage {
-    /// The bounds.
+    /// The limits.
     pub(super) limits: CallLimits,
     rows: u64,
     writes: u64,
@@ -21,7 +21,7 @@ pub(super) struct CallUsage {
 }
 
 impl CallUsage {
-    /// Nothing is used yet.
+    /// Creates counters at 0.
     pub(super) fn new(limits: CallLimits) -> CallUsage {
         CallUsage {
             limits,
@@ -36,12 +36,12 @@ impl CallUsage {
         }
     }
 
-    /// Rows that were read so far.
+    /// Returns the number of rows that were read so far.
     pub(super) fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Rows, keys, items and files that were changed so far.
+    /// Returns the number of rows, keys, items and files that were changed so far.
     pub(super) fn writes(&self) -> u64 {
         self.writes
     }
@@ -56,7 +56,7 @@ impl CallUsage {
         within(errors::LIMIT_WRITES, self.writes, self.limits.writes(), "rows may be written")
     }
 
-    /// Bytes of the result of one call of the host.
+    /// Counts the bytes of the result of one host call.
     pub(super) fn take_result(&mut self, bytes: u64) -> Result<(), ServiceError> {
         let most = self.limits.result_bytes();
         within(errors::LIMIT_RESULT_BYTES, bytes, most, "bytes may come of one call of the host")?;
@@ -65,13 +65,13 @@ impl CallUsage {
         within(errors::LIMIT_BYTES, self.result_bytes, most, "bytes may come of all calls of the host")
     }
 
-    /// Bytes that stay: of rows, keys, items and events.
+    /// Counts bytes that are stored: of rows, keys, items and events.
     pub(super) fn take_written(&mut self, bytes: u64) -> Result<(), ServiceError> {
         self.written_bytes += bytes;
         within(errors::LIMIT_WRITTEN_BYTES, self.written_bytes, self.limits.written_bytes(), "bytes may be written")
     }
 
-    /// Bytes of a file.
+    /// Counts the bytes of a file.
     pub(super) fn take_blob(&mut self, bytes: u64) -> Result<(), ServiceError> {
         self.blob_bytes += bytes;
         within(errors::LIMIT_BLOB_BYTES, self.blob_bytes, self.limits.blob_bytes(), "bytes of files may be stored")
@@ -83,14 +83,14 @@ impl CallUsage {
         within(errors::LIMIT_HTTP_REQUESTS, self.http_requests, most, "requests may be sent")
     }
 
-    /// Bytes of a line of the log; false where there is no room for it.
+    /// Counts the bytes of a log record; false if there is no room for it.
     pub(super) fn take_log(&mut self, bytes: u64) -> bool {
         let has_room = self.log_bytes + bytes <= self.limits.log_bytes();
         self.log_bytes += if has_room { bytes } else { 0 };
         has_room
     }
 
-    /// Bytes of the trace; false where there is no room for them.
+    /// Counts bytes of the trace; false if there is no room for them.
     pub(super) fn take_trace(&mut self, bytes: u64) -> bool {
         let has_room = self.trace_bytes + bytes <= self.limits.trace_bytes();
         self.trace_bytes += if has_room { bytes } else { 0 };
@@ -98,7 +98,7 @@ impl CallUsage {
     }
 }
 
-/// An error with its bound where there is too much of something.
+/// Returns an error that names the limit if `used` exceeds it.
 pub(super) fn within(code: Code, used: u64, bound: u64, what: &str) -> Result<(), ServiceError> {
     if used <= bound { Ok(()) } else { Err(ServiceError::new(code, format!("only {bound} {what}"))) }
 }

@@ -1,4 +1,4 @@
-//! Threads that run guests for an async program: a call is a future, and its executor never waits.
+//! Threads that run guests for an async program: a call is a future, and its executor never blocks.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,13 +11,13 @@ use super::{Interrupt, lock};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Threads that wait for work; they end when this is dropped and their work is done.
+/// Threads that wait for jobs. They end when this is dropped and all jobs are done.
 pub(super) struct Workers {
     jobs: Sender<Job>,
 }
 
 impl Workers {
-    /// So many threads.
+    /// Starts the threads, at least one.
     pub(super) fn new(threads: usize) -> std::io::Result<Workers> {
         let (jobs, waiting) = channel::<Job>();
         let waiting = Arc::new(Mutex::new(waiting));
@@ -28,7 +28,7 @@ impl Workers {
         Ok(Workers { jobs })
     }
 
-    /// Has work done by the next free thread. Dropping the future sets the interrupt; work that has not begun is not done.
+    /// Runs work on the next free thread. Dropping the future sets the interrupt; work that has not begun is skipped.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         interrupt: Interrupt,
@@ -37,7 +37,7 @@ impl Workers {
         let slot = Arc::new(Mutex::new(Slot { outcome: Outcome::Pending, waker: None }));
         let (own, ends) = (Arc::clone(&slot), interrupt.clone());
         let job = Box::new(move || {
-            // Nobody waits any more.
+            // The caller has dropped the future.
             if ends.is_set() {
                 return;
             }
@@ -47,10 +47,10 @@ impl Workers {
                 slot.outcome = outcome.map_or(Outcome::Panicked, Outcome::Done);
                 slot.waker.take()
             };
-            // An executor may poll at once, or panic: neither is this thread's end.
+            // An executor may poll immediately or panic; neither may end this thread.
             drop(catch_unwind(AssertUnwindSafe(|| waker.map(Waker::wake))));
         });
-        // The threads live as long as this does.
+        // Sending cannot fail: the threads live as long as `self`.
         let _ = self.jobs.send(job);
         Pending { slot, interrupt, is_done: false }
     }
@@ -58,7 +58,7 @@ impl Workers {
 
 fn work(waiting: &Mutex<Receiver<Job>>) {
     loop {
-        // The lock is held while waiting: who is next in line gets the next job.
+        // The lock is held while waiting: the next thread in line gets the next job.
         let job = lock(waiting).recv();
         match job {
             Ok(job) => job(),
@@ -72,16 +72,16 @@ struct Slot<T> {
     waker: Option<Waker>,
 }
 
-/// What work has come to.
+/// The state of the work.
 enum Outcome<T> {
     Pending,
     Done(T),
     Panicked,
-    /// Somebody has it.
+    /// The future has returned the result.
     Taken,
 }
 
-/// Work that another thread does.
+/// The future of work on another thread.
 pub(super) struct Pending<T> {
     slot: Arc<Mutex<Slot<T>>>,
     interrupt: Interrupt,
@@ -89,7 +89,7 @@ pub(super) struct Pending<T> {
 }
 
 impl<T> Future for Pending<T> {
-    /// None where the work panicked.
+    /// None if the work panicked.
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
@@ -140,7 +140,7 @@ mod tests {
         let pending: Vec<Pending<usize>> = (0..3)
             .map(|number| {
                 let meet = Arc::clone(&meet);
-                // With fewer threads they would never meet.
+                // With fewer than three threads the barrier would never open.
                 workers.spawn(Interrupt::default(), move || {
                     meet.wait();
                     number

@@ -1,11 +1,11 @@
-//! How the component is made.
+//! How the component is built.
 
 use erp_manifest::Language;
 use erp_manifest::document::codes::INVALID_VALUE;
 
 use super::super::{CheckSubject, Findings};
 
-/// What composing calls the plugin's own component.
+/// The name of the plugin's own component in a composition.
 const RESERVED: &str = "plugin";
 
 pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {

@@ -59,7 +59,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
                 subject.edit(|text| text.add_item(&format!("grant `{name}`"), "capabilities", "publish", name)),
             );
         }
-        // Who names its own event exactly means it.
+        // A plugin that subscribes to its own event by its exact name does so on purpose.
         let mut stars = manifest.events.subscribe.iter().filter(|pattern| pattern.ends_with('*'));
         let heard = stars.find(|pattern| event_matches(pattern, name));
         if let Some(pattern) = heard {
@@ -75,7 +75,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether a known publisher has an event that a pattern matches.
+/// Checks that a known publisher has an event that a pattern matches.
 fn subscription(subject: &CheckSubject<'_>, pattern: &Spanned<String>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     if **pattern == "*" {
@@ -110,7 +110,7 @@ fn subscription(subject: &CheckSubject<'_>, pattern: &Spanned<String>, findings:
     }
 }
 
-/// Events that the platform publishes for the plugin: only those of its own name need no grant.
+/// Checks the events that the platform publishes for the plugin: only events under its own name need no grant.
 fn triggers(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for entity in &manifest.schema.entities {

@@ -63,7 +63,7 @@ fn found(expression: &Expression, problems: Vec<ExpressionProblem>, findings: &m
     }
 }
 
-/// What the roll-ups of a computed field hold; says what is wrong with them.
+/// Returns the kinds of the roll-ups of a computed field, and adds findings for invalid ones.
 fn roll_ups<'m>(
     manifest: &Manifest,
     entity: &Entity,
@@ -81,7 +81,7 @@ fn roll_ups<'m>(
     kinds
 }
 
-/// What a roll-up gives, and whether it is a whole number; or the code, the message and the help where it gives nothing.
+/// Returns the type of a roll-up and whether it is a whole number, or the code, message and help of a finding.
 fn roll_up_kind(
     manifest: &Manifest,
     entity: &Entity,
@@ -123,7 +123,7 @@ fn roll_up_kind(
     }
 }
 
-/// Keys that mean nothing for a value that is computed.
+/// Finds keys that have no effect on a computed field.
 fn beside_computed(field: &Field, findings: &mut Findings<'_>) {
     let other = field.default.as_ref().map(|default| ("default", default.span()));
     let other = other.or_else(|| field.numbering.as_ref().map(|rule| ("numbering", rule.span())));

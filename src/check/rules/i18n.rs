@@ -16,7 +16,7 @@ codes! {
         fix: "Add the key to, or take it from, the file of the language.";
 }
 
-/// How many labels without a translation are shown.
+/// The most labels without a translation that are shown.
 const MAX_SHOWN: usize = 20;
 
 pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {

@@ -1,4 +1,4 @@
-//! Who the plugin is, and whom it depends on.
+//! The identity of the plugin, and its dependencies.
 
 use erp_manifest::PluginId;
 use erp_manifest::codes::codes;
@@ -90,7 +90,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
 }
 
 fn version(version: &Spanned<String>, findings: &mut Findings<'_>) {
-    // One that is missing was found before.
+    // Parsing has already reported a missing version.
     let is_there = !version.span().is_empty() || !version.is_empty();
     if let (true, Err(error)) = (is_there, Version::parse(version)) {
         findings.add(

@@ -20,7 +20,7 @@ codes! { pub:
         fix: "Name an entity and fields that are there, give values that the fields take, and a file of .csv, .json or .toml that is packed.";
 }
 
-/// Rows of a fixture that are named at the most.
+/// The most invalid rows of a fixture that are reported.
 const SHOWN_ROWS: usize = 5;
 
 pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
@@ -44,7 +44,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     if manifest.fixtures.is_empty() && manifest.demo.is_empty() {
         return;
     }
-    // As a package will have them: the rows of files beside those of the manifest.
+    // The fixtures as a package has them: the rows of files together with those of the manifest.
     let mut with_files = manifest.clone();
     for unreadable in with_files.read_fixture_files(subject.file) {
         findings.add(BAD_FIXTURE, unreadable.span(), unreadable.to_string(), "these rows", None);
@@ -92,7 +92,7 @@ fn check_step(manifest: &Manifest, phase: MigrationPhase, step: &MigrationStep, 
         Some(field) if kind == StepKind::DropField && entity.field(field.as_str()).is_some() => {
             bad(field.span(), format!("`{}` still has the field `{}`", *entity.name, **field), None);
         }
-        // One of several renames, on the way to the name of today.
+        // One of several renames: the field is a former name, not the current one.
         Some(field)
             if kind == StepKind::RenameField
                 && former_names(manifest, entity).iter().any(|name| name == field.as_str()) => {}
@@ -104,7 +104,7 @@ fn check_step(manifest: &Manifest, phase: MigrationPhase, step: &MigrationStep, 
     }
 }
 
-/// Names in the expressions of a step: fields of this version, or names that a field has had.
+/// Checks the names in the expressions of a step: fields of this version, or former names of fields.
 fn check_names(manifest: &Manifest, step: &MigrationStep, findings: &mut Findings<'_>) {
     let Some(entity) = manifest.schema.entities.iter().find(|entity| *entity.name == *step.entity) else { return };
     let former = former_names(manifest, entity);
@@ -120,7 +120,7 @@ fn check_names(manifest: &Manifest, step: &MigrationStep, findings: &mut Finding
     }
 }
 
-/// The names that fields of an entity have had, and those of fields that are gone, as far as the manifest tells.
+/// Returns the former names of an entity's fields and the names of removed fields, as far as the manifest has them.
 fn former_names(manifest: &Manifest, entity: &Entity) -> Vec<String> {
     let renamed = entity.fields.iter().filter_map(|field| field.renamed_from.as_ref()).map(ToString::to_string);
     let steps = manifest.migrations.iter().flat_map(|migration| &migration.steps);
@@ -132,7 +132,7 @@ fn former_names(manifest: &Manifest, entity: &Entity) -> Vec<String> {
     renamed.chain(named).collect()
 }
 
-/// A name that is used again cannot be the one that something had: its values would stay where they are.
+/// Finds former names that are used again: the values would stay where they are.
 fn check_former_names(manifest: &Manifest, findings: &mut Findings<'_>) {
     let entities = &manifest.schema.entities;
     for entity in entities {
@@ -199,7 +199,7 @@ fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings
 
 fn misfit(entity: &Entity, name: &str, value: &Value) -> Option<String> {
     let field = entity.field(name)?;
-    // A reference may name its row by the row's title.
+    // A reference may identify its row by the row's title.
     let is_title =
         *field.field_type == FieldType::Ref && value.as_str().is_some_and(|text| Uuid::parse_str(text).is_err());
     if is_title {

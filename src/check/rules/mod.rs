@@ -1,4 +1,4 @@
-//! The rules on a manifest, a family a file.
+//! The rules on a manifest, one file for each family.
 
 mod build;
 mod events;
@@ -18,7 +18,7 @@ use erp_manifest::codes::Code;
 
 use super::{CheckSubject, Findings, settings};
 
-/// A rule, or a family of them.
+/// A rule, or a family of rules.
 pub(super) type Rule = fn(&CheckSubject<'_>, &mut Findings<'_>);
 
 /// Every family, sorted by name.

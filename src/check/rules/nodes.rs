@@ -20,7 +20,7 @@ codes! {
         fix: "Put the plugin's id, or a word of it, into the kind: `acme.invoice.split` for the plugin `acme`.";
 }
 
-/// Kinds that begin so are the platform's own.
+/// The prefix of the kinds that belong to the platform.
 const PLATFORM_PREFIX: &str = "core.";
 
 pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
@@ -65,7 +65,7 @@ fn kind(node: &NodeKind, findings: &mut Findings<'_>) {
     }
 }
 
-/// Two plugins must not take each other's kinds away: something of the name must be the plugin's own.
+/// Finds kinds without a word of the plugin's id: another plugin might bring the same kind.
 fn foreign_name(subject: &CheckSubject<'_>, node: &NodeKind, findings: &mut Findings<'_>) {
     let words = |text: &str| text.split(['.', '-', '_']).map(str::to_owned).collect::<BTreeSet<_>>();
     let own = words(subject.manifest.metadata.id.as_str());

@@ -1,4 +1,4 @@
-//! Pages, actions and templates.
+//! Pages, their files, and actions.
 
 use erp_manifest::codes::codes;
 use erp_manifest::diagnostics::{Fix, Span, Spanned};
@@ -82,7 +82,7 @@ fn one_page(subject: &CheckSubject<'_>, page: &Page, findings: &mut Findings<'_>
         PageType::Tabs => needs(page.pages.is_empty(), "pages", "[{ type = \"crud\", … }]"),
         PageType::Kanban => needs(page.lane_field.is_none(), "lane_field", "\"…\", a select field"),
         PageType::Dashboard => {
-            // The first platform had dashboards before it had widgets.
+            // The platform's first version had dashboards before it had widgets.
             let is_absent = page.widgets.is_empty() && !subject.manifest.is_legacy();
             needs(is_absent, "widgets", "[{ type = \"stat\", label = \"…\", entity = \"…\" }]");
         }
@@ -149,7 +149,7 @@ fn unused_keys(page: &Page, findings: &mut Findings<'_>) {
     }
 }
 
-/// Finds a field that is not there or of another type.
+/// Finds a field that is missing or of another type.
 fn of_type(
     entity: &Entity,
     name: &Spanned<FieldName>,

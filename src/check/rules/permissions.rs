@@ -1,4 +1,4 @@
-//! What users may do.
+//! Permissions of users.
 
 use erp_manifest::codes::codes;
 use erp_manifest::diagnostics::{Fix, Span};
@@ -41,7 +41,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
             .map(|action| PermissionCode::of(&entity.name, action))
             .filter(|code| manifest.permission(code).is_none())
             .collect();
-        // Rows of a child are reached through their parent as well, but the API asks for these.
+        // Rows of a child are also reached through their parent, but the API requires these permissions.
         let joined = missing.iter().map(PermissionCode::as_str).collect::<Vec<_>>().join(" and ");
         if !missing.is_empty() {
             let message = format!("nobody can be allowed to reach `{}`: {} not declared", *entity.name, joined);
@@ -66,8 +66,8 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Verbs of the plugin's own that no page and no button asks for. The plugin's code may ask for them by
-/// itself, so that this is a hint.
+/// Finds a permission other than `list` and `manage` that no page and no action requires. The plugin's code
+/// may check it by itself, so this is only a hint.
 fn unused(manifest: &Manifest, permission: &Permission, findings: &mut Findings<'_>) {
     let code = &*permission.code;
     let pages = manifest.ui.pages.iter().filter_map(|page| page.permission.as_ref());

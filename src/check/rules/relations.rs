@@ -75,7 +75,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// The entity of this name; finds a name that is none.
+/// Returns the entity of this name; adds a finding for an unknown name.
 pub(super) fn known_entity<'m>(
     manifest: &'m Manifest,
     name: &Spanned<EntityName>,
@@ -117,7 +117,7 @@ fn one_relation(manifest: &Manifest, entity: &Entity, relation: &Relation, findi
     }
 }
 
-/// Finds a key that is no `ref` from one entity to another.
+/// Finds a key that is not a `ref` from one entity to another.
 fn ties(
     from: &Entity,
     key: Option<&Spanned<FieldName>>,
@@ -172,7 +172,8 @@ fn reference(manifest: &Manifest, field: &Field, findings: &mut Findings<'_>) {
     }
 }
 
-/// `cascade_from` and `cascade_filter`: what is chosen in one field narrows another one.
+/// Checks `no_cycle`, `cascade_from` and `cascade_filter`. In a cascade the value of one field narrows the choices of
+/// another one.
 fn choice(manifest: &Manifest, entity: &Entity, field: &Field, findings: &mut Findings<'_>) {
     if let Some(circle) = field.no_cycle.as_ref().filter(|circle| ***circle)
         && !(*field.field_type == FieldType::Ref && refers_to(field, entity))
@@ -234,7 +235,7 @@ fn tree(entity: &Entity, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whose rows they are: an entity with scopes needs a field that says so.
+/// Checks the owner of rows: an entity with data scopes needs a field with a `scope_role`.
 fn owner(entity: &Entity, findings: &mut Findings<'_>) {
     let owners = entity.fields.iter().filter(|field| field.scope_role.is_some());
     for field in owners.clone().filter(|field| field.field_type.base() != BaseType::Uuid) {
@@ -252,7 +253,7 @@ fn owner(entity: &Entity, findings: &mut Findings<'_>) {
     }
 }
 
-/// Entities that need a row of each other before they can have their first one.
+/// Finds entities whose first row would already need another row of the same entity.
 fn required_circle(manifest: &Manifest, findings: &mut Findings<'_>) {
     let needs = |entity: &Entity| {
         let required = entity.fields.iter().filter(|field| field.required && *field.field_type == FieldType::Ref);
@@ -283,7 +284,8 @@ fn is_declared(manifest: &Manifest, plugin: &str) -> bool {
         || manifest.metadata.id.as_str() == plugin
 }
 
-/// A reference to rows of a plugin that may be missing: the platform shows `ref_fallback_label` then.
+/// Finds references to a plugin that is not a declared dependency. If it is missing, the platform shows
+/// `ref_fallback_label`.
 fn soft_reference(subject: &CheckSubject<'_>, plugin: &str, span: Span, findings: &mut Findings<'_>) {
     if is_declared(subject.manifest, plugin) {
         return;
@@ -318,7 +320,7 @@ fn parent(manifest: &Manifest, entity: &Entity, findings: &mut Findings<'_>) {
     }
 }
 
-/// True for a field that names rows of an entity of the same plugin.
+/// True if a field refers to rows of this entity of the same plugin.
 pub(super) fn refers_to(field: &Field, entity: &Entity) -> bool {
     (field.field_type.is_reference() || field.field_type.base() == BaseType::Uuid)
         && field.ref_plugin.is_none()

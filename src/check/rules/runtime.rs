@@ -1,4 +1,4 @@
-//! What the component is built for, and its budgets.
+//! The host API and world that the component is built for, and its budgets.
 
 use std::net::IpAddr;
 

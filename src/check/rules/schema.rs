@@ -35,10 +35,10 @@ codes! {
         fix: "The rule's `format` needs `{seq}`, and with a reset also the date parts that keep the periods apart; the field's `numbering` names a `[[numbering]]` block.";
 }
 
-/// What stands in braces in the format of a number.
+/// The placeholders in the format of a number, which are written in braces.
 const NUMBER_PARTS: [&str; 6] = ["prefix", "YYYY", "YY", "MM", "DD", "seq"];
 
-/// What a default may be beside a literal.
+/// The words that a default may be instead of a literal.
 const DEFAULT_WORDS: [&str; 4] = ["$now", "$today", "$user.id", "$uuid"];
 
 pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
@@ -76,7 +76,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     settings(subject, findings);
 }
 
-/// Finds a name that is no field of the entity.
+/// Returns whether the entity has a field of this name; adds a finding for an unknown name.
 pub(super) fn known_field(entity: &Entity, name: &Spanned<FieldName>, findings: &mut Findings<'_>) -> bool {
     let known = entity.field(name.as_str()).is_some();
     if !known {
@@ -133,7 +133,7 @@ fn dictionaries(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// A widget that cannot show the field's values.
+/// Finds a widget that cannot show the field's values.
 fn widget(field: &Field, findings: &mut Findings<'_>) {
     let Some(widget) = &field.ui_widget else { return };
     let base = field.field_type.base();
@@ -239,7 +239,7 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
     }
 }
 
-/// A value as a default's word gives it.
+/// Returns an example of the value that a default's word produces.
 fn sample(word: &str) -> serde_json::Value {
     match word {
         "$now" => "2026-04-15T08:00:00.000+08:00",
@@ -249,7 +249,7 @@ fn sample(word: &str) -> serde_json::Value {
     .into()
 }
 
-/// What stands in a format in braces, where it is none of the parts that are filled in.
+/// Returns the unknown placeholders of a format.
 fn unknown_parts(format: &str) -> Vec<&str> {
     let parts = format.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(part, _)| part);
     parts.filter(|part| !NUMBER_PARTS.contains(part)).collect()

@@ -1,4 +1,4 @@
-//! What the databases do differently, or one of them not at all.
+//! Differences between the databases, and features that one of them lacks.
 
 use erp_manifest::codes::codes;
 use erp_manifest::{BaseType, FieldType, MAX_ORDERED_BYTES};
@@ -17,7 +17,7 @@ codes! {
         fix: "Take `sortable` away, or keep what is sorted by in a field of its own.";
 }
 
-/// Bytes of a character at the most.
+/// The most bytes of a character.
 const BYTES_PER_CHARACTER: usize = 4;
 
 pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {

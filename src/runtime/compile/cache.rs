@@ -1,4 +1,4 @@
-//! Compiled components by content, in a folder of the user's own.
+//! Compiled components by their content, in a private folder of the user.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
@@ -13,7 +13,7 @@ use wasmtime::component::Component;
 
 use super::CodeKind;
 
-/// Bytes in the folder at the most; what was not used for the longest time goes first.
+/// The most bytes in the folder; the least recently used files are removed first.
 const MAX_FOLDER_BYTES: u64 = 512 << 20;
 
 /// A folder whose code this program runs: it belongs to this user, and no other user may write into it.
@@ -23,27 +23,27 @@ pub(super) struct CodeFolder {
 }
 
 impl CodeFolder {
-    /// The folder, which is made where it is not there.
+    /// Opens the folder, and creates it if it is missing.
     ///
     /// # Errors
-    /// Why what lies in it cannot be trusted.
+    /// Why the folder cannot be created, or its files cannot be trusted.
     pub(super) fn open(folder: PathBuf) -> Result<CodeFolder, String> {
         erp_files::make_private_folder(&folder).map_err(|error| error.to_string())?;
         erp_files::ownership(&folder).map_err(|error| error.to_string())?.require(&folder)?;
         Ok(CodeFolder { folder })
     }
 
-    /// Where the code of a component lies.
+    /// Returns the path of the file with the code of a component.
     pub(super) fn file(&self, engine: &Engine, kind: CodeKind, component: &[u8]) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         (engine.precompile_compatibility_hash(), kind).hash(&mut hasher);
         self.folder.join(format!("{}-{:016x}.cwasm", sha256_hex(component), hasher.finish()))
     }
 
-    /// The compiled component; none if there is none that is whole.
+    /// Reads the compiled component; none if its file is missing or damaged.
     ///
     /// # Errors
-    /// Why a file that is there is not used.
+    /// Why an existing file cannot be trusted.
     pub(super) fn read(engine: &Engine, file: &Path) -> Result<Option<Component>, String> {
         let Ok(mut opened) = erp_files::open_unfollowed(file) else { return Ok(None) };
         let ownership = opened.metadata().map(|metadata| Ownership::of(&metadata));
@@ -52,7 +52,7 @@ impl CodeFolder {
         if opened.read_to_end(&mut content).is_err() {
             return Ok(None);
         }
-        // It was used now; where that cannot be written down, it goes sooner.
+        // Marks the file as used now; if that fails, the file is removed sooner.
         let _ = fs_err::File::options().append(true).open(file).and_then(|file| file.set_modified(now()));
         let Some((digest, code)) = content.split_at_checked(32) else { return Ok(None) };
         if Self::digest(file, code).as_slice() != digest {
@@ -61,13 +61,14 @@ impl CodeFolder {
         Ok(super::component_of_code(engine, code).ok())
     }
 
-    /// The digest in a file: of its name too, which names the component, so that no file passes for another's.
+    /// Returns the digest in a file. It also covers the file name, which identifies the component, so that no file can
+    /// replace that of another component.
     fn digest(file: &Path, code: &[u8]) -> Vec<u8> {
         let name = file.file_name().unwrap_or_default();
         Sha256::new().chain_update(name.as_encoded_bytes()).chain_update(code).finalize().to_vec()
     }
 
-    /// Keeps code. A folder that cannot be written only costs time.
+    /// Stores code. If the folder cannot be written, the component is only compiled again later.
     pub(super) fn write(&self, file: &Path, code: &[u8]) {
         let mut content = Self::digest(file, code);
         content.extend(code);
@@ -77,7 +78,7 @@ impl CodeFolder {
     }
 }
 
-/// Takes away what was not used for the longest time, until a folder holds so many bytes at the most.
+/// Removes the least recently used files, until a folder holds at most `most` bytes.
 fn bound(folder: &Path, most: u64) {
     let Ok(entries) = fs_err::read_dir(folder) else { return };
     let file = |entry: fs_err::DirEntry| {
@@ -91,7 +92,7 @@ fn bound(folder: &Path, most: u64) {
         if held <= most {
             return;
         }
-        // Another process may have taken it away already.
+        // Another process may have removed it already.
         let _ = fs_err::remove_file(path);
         held -= bytes;
     }

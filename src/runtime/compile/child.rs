@@ -1,8 +1,8 @@
-//! A process that compiles one component: what a stranger's component costs there, it costs nobody else, and it can be
-//! ended at any moment without losing anything.
+//! A process that compiles one component. The cost of an untrusted component stays within this process, which can be
+//! killed at any moment without loss.
 //!
-//! The component comes on standard input, the code leaves on standard output. The child holds itself to its bounds
-//! before it reads a byte.
+//! The component arrives on standard input, and the code leaves on standard output. The child applies its limits to
+//! itself before it reads a byte.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -20,27 +20,28 @@ use super::limits::Allowance;
 use crate::engine::{RuntimeError, configuration_of};
 use crate::{Interrupt, lock};
 
-/// The first argument of a process that compiles.
+/// The first argument of a compiling process.
 const WORD: &str = "compile-component";
-/// Its exit status where the component cannot be compiled at all; standard error says why.
+/// Its exit status if the component cannot be compiled at all; standard error then has the reason.
 const UNFIT: u8 = 1;
-/// Processes that compile at the same time.
+/// The most processes that compile at the same time.
 const MOST_AT_ONCE: usize = 2;
-/// How often a wait looks at its interrupt.
+/// The interval at which a wait checks its interrupt.
 const LOOK: Duration = Duration::from_millis(100);
-/// Bytes of a message that are read.
+/// The most bytes of a message that are read.
 const MAX_MESSAGE: u64 = 4 << 10;
 
-/// What compiling came to.
+/// The output of the compiling process.
 struct Output {
     code: Vec<u8>,
     message: String,
 }
 
-/// Compiles a component in a process of its own.
+/// Compiles a component in a separate process.
 ///
 /// # Errors
-/// [`RuntimeError::CompileLimit`] where it costs more than it may, [`RuntimeError::Load`] where it cannot be compiled.
+/// [`RuntimeError::CompileLimit`] if it exceeds its limits, [`RuntimeError::Load`] if it cannot be compiled,
+/// [`RuntimeError::Interrupted`], [`RuntimeError::Engine`] if the process cannot be started.
 pub(super) fn compile_in_child(
     program: &Path,
     kind: CodeKind,
@@ -55,7 +56,7 @@ pub(super) fn compile_in_child(
     let mut child = std::process::Command::new(program)
         .args([WORD, kind.word()])
         .args([limits.cpu.as_secs().to_string(), limits.memory.to_string()])
-        // A compiler needs nothing of the environment, least of all its secrets.
+        // A compiler needs nothing from the environment, least of all its secrets.
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -63,12 +64,12 @@ pub(super) fn compile_in_child(
         .spawn()
         .map_err(|error| failed("cannot start", error))?;
     let output = converse(&mut child, component, limits, interrupt);
-    // Whatever it is doing, it is not needed any more; one that is done is not hurt.
+    // The process is no longer needed; killing one that has ended does nothing.
     let _ = child.kill();
     let status = child.wait().map_err(|error| failed("cannot wait for", error))?;
     let seconds = limits.cpu.as_secs();
     let beyond = |what: String| Err(RuntimeError::CompileLimit(what));
-    // What Rust, wasmtime and the system say if there is no memory left.
+    // The messages of Rust, wasmtime and the system if no memory is left.
     let no_memory = |message: &str| {
         ["memory allocation of", "out of memory", "Cannot allocate memory"].iter().any(|words| message.contains(words))
     };
@@ -90,14 +91,14 @@ pub(super) fn compile_in_child(
     }
 }
 
-/// A place among the processes that compile at once: each may take gigabytes.
+/// A place among the processes that compile at the same time: each may take gigabytes.
 struct Slot;
 
 static RUNNING: Mutex<usize> = Mutex::new(0);
 static FREED: Condvar = Condvar::new();
 
 impl Slot {
-    /// None where the interrupt is set before a place is free.
+    /// Waits for a free place; none if the interrupt is set before.
     fn take(interrupt: &Interrupt) -> Option<Slot> {
         let mut running = lock(&RUNNING);
         while *running >= MOST_AT_ONCE {
@@ -118,12 +119,12 @@ impl Drop for Slot {
     }
 }
 
-/// Hands the component over and takes the code; none where the time was over first, or the interrupt was set.
+/// Sends the component and receives the code; none if the time was over first or the interrupt was set.
 fn converse(child: &mut Child, component: &[u8], limits: Allowance, interrupt: &Interrupt) -> Option<Output> {
     let (mut stdin, mut stdout, stderr) = (child.stdin.take()?, child.stdout.take()?, child.stderr.take()?);
     thread::scope(|scope| {
         let (done, waiting) = mpsc::channel();
-        // A child that ends early leaves the pipe; how it ended says the rest.
+        // A child that ends early breaks the pipe; its exit status and message show the cause.
         scope.spawn(move || stdin.write_all(component));
         let message = scope.spawn(move || {
             let mut message = Vec::new();
@@ -141,7 +142,7 @@ fn converse(child: &mut Child, component: &[u8], limits: Allowance, interrupt: &
                 Ok(code) => return Some(Output { code, message: message.join().unwrap_or_default() }),
                 Err(RecvTimeoutError::Timeout) if began.elapsed() < limits.wall && !interrupt.is_set() => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    // The pipes close with it, and the threads end.
+                    // Killing the child closes the pipes, so that the threads end.
                     let _ = child.kill();
                     return None;
                 }
@@ -163,8 +164,8 @@ fn ran_out_of_time(_: ExitStatus) -> bool {
     false
 }
 
-/// What a program does first of all: where it was started to compile a component, it does that and nothing else. Gives
-/// the exit status then.
+/// Compiles a component if the program was started for that, and returns the exit status; none otherwise. A program
+/// calls this before anything else.
 pub fn as_compiler(arguments: &[OsString]) -> Option<u8> {
     let words: Vec<&str> = arguments.iter().skip(1).filter_map(|word| word.to_str()).collect();
     let [WORD, kind, seconds, bytes] = words.as_slice() else { return None };
@@ -188,12 +189,12 @@ fn compile(kind: CodeKind, seconds: u64, bytes: u64) -> Result<(), String> {
     std::io::stdout().write_all(&code).map_err(|error| error.to_string())
 }
 
-/// Bounds this process, and lets it end with the one that started it.
+/// Limits the CPU time and address space of this process. On Linux and Android it also ends with its parent process.
 #[cfg(unix)]
 fn hold_to(seconds: u64, bytes: u64) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let bound = |resource: Resource, value: u64| {
-        // A bound that the system has set already is not raised.
+        // A lower limit that the system has set already is not raised.
         let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
         setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) }).map_err(|error| error.to_string())
     };
@@ -213,7 +214,7 @@ fn mapped_bytes() -> u64 {
     pages.saturating_mul(rustix::param::page_size() as u64)
 }
 
-/// The process that started this one ends it when its time is over.
+/// Sets no limit: the parent process ends this one when its time is over.
 #[cfg(not(unix))]
 fn hold_to(_: u64, _: u64) -> Result<(), String> {
     Ok(())

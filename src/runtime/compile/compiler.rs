@@ -1,4 +1,4 @@
-//! Where the code of a component comes from: what was compiled ahead, the folder, or the compiler.
+//! Provides the code of a component: compiled ahead, from the cache folder, or from the compiler.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -15,28 +15,28 @@ use super::limits::CompileLimits;
 use crate::engine::RuntimeError;
 use crate::{Interrupt, lock};
 
-/// Components that are kept until somebody asks for what was compiled ahead for him.
+/// The most components that are compiled ahead and wait to be loaded.
 const KEPT_AHEAD: usize = 4;
-/// Components that are remembered because they cannot be compiled within the bounds, and for how long: a machine that was
-/// busy may do it later.
+/// The most components that are remembered because they exceed the compile limits, and for how long: a machine that was
+/// busy may compile them later.
 const KEPT_REFUSED: usize = 256;
 const REFUSED_FOR: Duration = Duration::from_mins(5);
 
-/// Gets a sentence that a person should read.
+/// Receives a warning for the user, as a sentence.
 type Warn = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Where and how components are compiled. The default compiles in this process and keeps nothing.
+/// Where and how components are compiled. The default compiles in this process and stores nothing.
 #[derive(Clone, Default)]
 pub struct Compilation {
-    /// The folder that compiled code is kept in.
+    /// The folder that stores compiled code; none to store nothing.
     pub cache: Option<PathBuf>,
-    /// A program that hands its arguments to [`as_compiler`](super::as_compiler) before anything else, such as this
-    /// one: it compiles strangers' components in a process of its own, within bounds of time and memory. Without it they
-    /// are compiled here, without bounds.
+    /// A program that passes its arguments to [`as_compiler`](super::as_compiler) before anything else, such as this
+    /// one. It compiles untrusted components in a separate process, with limits of time and memory. Without it they
+    /// are compiled in this process, without limits.
     pub program: Option<PathBuf>,
-    /// What compiling in a process of its own may cost.
+    /// The limits of compiling in a separate process.
     pub limits: CompileLimits,
-    /// Hears of code in the folder that cannot be trusted, and is compiled anew.
+    /// Receives warnings about a folder or a file of it that cannot be trusted; its code is compiled again.
     pub warn: Option<Warn>,
 }
 
@@ -51,10 +51,10 @@ impl std::fmt::Debug for Compilation {
     }
 }
 
-/// What code is for.
+/// The purpose of compiled code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum CodeKind {
-    /// Calls.
+    /// Ordinary calls.
     Calls,
     /// Calls that a [`Probe`](crate::Probe) watches.
     Probes,
@@ -73,16 +73,16 @@ impl CodeKind {
     }
 }
 
-/// Gives the code of components to one engine.
+/// Provides the code of components to one engine.
 pub(crate) struct Compiler {
     kind: CodeKind,
     folder: Option<CodeFolder>,
     program: Option<PathBuf>,
     limits: CompileLimits,
     warn: Option<Warn>,
-    /// What was compiled before it is asked for, by the digest of the component.
+    /// Components that were compiled ahead, by their digest.
     ahead: Mutex<VecDeque<(String, Component)>>,
-    /// Components that could not be compiled within the bounds a short time ago: they are refused at once.
+    /// Components that exceeded the compile limits a short time ago, by their digest: they are refused immediately.
     refused: Mutex<BTreeMap<String, (RuntimeError, Instant)>>,
 }
 
@@ -96,7 +96,7 @@ impl Compiler {
         Compiler { kind, folder, program, limits, warn, ahead: Mutex::default(), refused: Mutex::default() }
     }
 
-    /// The compiled component; whether it was compiled before.
+    /// Returns the compiled component, and whether it was compiled before.
     pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> Result<(Component, bool), RuntimeError> {
         self.component_until(engine, bytes, &Interrupt::default())
     }
@@ -145,7 +145,7 @@ impl Compiler {
         Ok((component, false))
     }
 
-    /// Compiles a component that will be asked for soon, until the interrupt is set.
+    /// Compiles a component that will be loaded soon, unless the interrupt is set.
     pub(crate) fn prepare(&self, engine: &Engine, bytes: &[u8], interrupt: &Interrupt) -> Result<(), RuntimeError> {
         let (component, _) = self.component_until(engine, bytes, interrupt)?;
         let mut ahead = lock(&self.ahead);
@@ -156,7 +156,7 @@ impl Compiler {
         Ok(())
     }
 
-    /// Compiles; gives the code too, where it was made elsewhere or is to be kept.
+    /// Compiles a component. Also returns the code if a separate process made it or if it is to be stored.
     fn compile(
         &self,
         engine: &Engine,
@@ -181,7 +181,7 @@ fn say(warn: Option<&Warn>, text: &str) {
     }
 }
 
-/// A component from code that this program made.
+/// Creates a component from code that this program has compiled.
 pub(super) fn component_of_code(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: wasmtime checks that the code was made by its own version and for this configuration. Who made it is
     // checked by the two callers: it came through a pipe from a process that this one started from its own program, or

@@ -1,4 +1,4 @@
-//! Functions that were compiled since the program began: an edit compiles what changed.
+//! Functions that were compiled since the program began: after an edit only changed functions are compiled.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,11 +8,11 @@ use wasmtime::CacheStore;
 
 use crate::lock;
 
-/// Bytes of functions in memory at the most, in each of two halves.
+/// The most bytes of functions in memory, in each of two halves.
 const MAX_HALF_BYTES: usize = 128 << 20;
 
-/// Functions that were compiled since the program began, by what they were compiled from. What was not asked for while
-/// half of it was filled anew is forgotten.
+/// Functions that were compiled since the program began, by the key of their source. A function that is not used while
+/// one half fills up is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct CompiledFunctions(Mutex<Halves>);
 

@@ -1,45 +1,45 @@
-//! How much compiling a component may cost: more for a larger one, since a compiler's work grows with its input.
+//! The limits of compiling a component: higher for a larger one, since a compiler's work grows with its input.
 
 use std::time::Duration;
 
-/// An unoptimized build of this program compiles so many times slower.
+/// How many times slower an unoptimized build of this program compiles.
 const UNOPTIMIZED: u64 = if cfg!(debug_assertions) { 4 } else { 1 };
-/// A loaded machine gives a process a part of its time.
+/// The wall-clock limit in multiples of the CPU time: a loaded machine gives a process only a part of its time.
 const WALL: u32 = 3;
 
-/// What compiling may cost.
+/// The limits of compiling, by the size of the component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// Seconds of a processor for a component of no size.
+    /// CPU time for every component, in seconds.
     pub seconds: u64,
-    /// Seconds more for each MiB of it.
+    /// Additional CPU time for each MiB of the component, in seconds.
     pub seconds_per_mib: u64,
-    /// Bytes of address space for a component of no size.
+    /// Address space for every component, in bytes.
     pub memory: u64,
-    /// Bytes more for each MiB of it.
+    /// Additional address space for each MiB of the component, in bytes.
     pub memory_per_mib: u64,
 }
 
-/// An interpreter of 18 MB takes 12 s of a processor and 450 MB of its 80 s and 2.7 GB.
+/// An interpreter of 18 MB takes 12 s of CPU time and 450 MB; its limits are 80 s and 2.7 GB.
 impl Default for CompileLimits {
     fn default() -> CompileLimits {
         CompileLimits { seconds: 8, seconds_per_mib: 4, memory: 1 << 30, memory_per_mib: 96 << 20 }
     }
 }
 
-/// The bounds of one compilation.
+/// The limits of one compilation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Allowance {
-    /// Time of all its threads.
+    /// CPU time of all its threads.
     pub(super) cpu: Duration,
-    /// Time on a clock.
+    /// Wall-clock time.
     pub(super) wall: Duration,
     /// Bytes of address space.
     pub(super) memory: u64,
 }
 
 impl CompileLimits {
-    /// The bounds for a component of so many bytes.
+    /// Returns the limits for a component of `bytes` bytes.
     pub(super) fn allowance(self, bytes: usize) -> Allowance {
         let mib = (bytes as u64).div_ceil(1 << 20);
         let cpu = Duration::from_secs((self.seconds + mib * self.seconds_per_mib) * UNOPTIMIZED);

@@ -1,4 +1,4 @@
-//! Compiling components: in a process of its own with a deadline and a bound of memory, into a folder of the user's.
+//! Compiles components in a separate process with limits of time and memory, and stores their code in a folder.
 
 mod cache;
 mod child;

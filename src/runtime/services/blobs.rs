@@ -1,4 +1,4 @@
-//! Files that the plugin keeps.
+//! Files that the plugin stores.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::super::error::ServiceError;
 use super::shown::{Bytes, HostResult};
 use super::{Services, denied, within};
 
-/// The longest name of a file, in characters.
+/// The longest file name or media type, in characters.
 const MAX_NAME: usize = 200;
 
 impl Services {
@@ -34,7 +34,7 @@ impl Services {
         let size = data.len() as u64;
         let arguments = || json!({ "name": name, "mime": mime, "bytes": size });
         self.with_blobs(HostFunction::BlobPut, name, arguments, |services| {
-            // Names and media types become headers and file names, in other programs too.
+            // Names and media types become headers and file names, also in other programs.
             let is_clean = |text: &str| text.chars().count() <= MAX_NAME && !text.contains(char::is_control);
             let is_name = !name.is_empty() && is_clean(name) && !name.contains(['/', '\\']);
             if !is_name || !is_clean(mime) || !mime.contains('/') {
@@ -56,7 +56,7 @@ impl Services {
     pub(super) fn blob_get(&mut self, id: &str, offset: u64, length: u32) -> Result<Vec<u8>, ServiceError> {
         let arguments = || json!({ "id": id, "offset": offset, "len": length });
         let given = self.with_blobs(HostFunction::BlobGet, id, arguments, |services| {
-            // Asked for before it is read: a file of a gigabyte must not come into memory to be refused.
+            // The size is checked before reading: a file of a gigabyte must not be loaded only to be refused.
             let bound = services.usage.limits.result_bytes();
             let size = services.blob_info(id)?.size.saturating_sub(offset).min(length.into());
             within(errors::LIMIT_RESULT_BYTES, size, bound, "bytes may come of one call of the host")?;

@@ -1,4 +1,4 @@
-//! Configuration, settings, secrets and numbers.
+//! Configuration, settings, secrets and numbering.
 
 use std::sync::Arc;
 

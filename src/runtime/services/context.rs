@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! Host functions about the calling user and their permissions.
 
 use erp_manifest::PermissionCode;
 use erp_manifest::codes::errors;
@@ -45,7 +45,7 @@ impl Services {
         allowed.unwrap_or(false)
     }
 
-    /// Whose rows of an entity the caller may see; everybody's where nobody is calling.
+    /// Returns whose rows of an entity the caller may see, as a word; `all` if no user is calling.
     pub(super) fn data_scope(&mut self, entity: &str, action: &str) -> String {
         let code = format!("{entity}.{action}");
         let scope = self.call(

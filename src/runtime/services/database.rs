@@ -1,4 +1,4 @@
-//! Tables.
+//! Host functions on rows of entities.
 
 use erp_manifest::codes::errors;
 use erp_manifest::contract::HostFunction;
@@ -12,7 +12,7 @@ use super::shown::{FlatPage, Json};
 use super::{Services, denied};
 
 impl Services {
-    /// An entity that the plugin may read.
+    /// Finds an entity that the plugin may read.
     fn readable(&self, entity: &str) -> Result<EntityRef, ServiceError> {
         let found = self.unit.catalog().entity(&self.manifest.metadata.id, entity)?;
         if capabilities::may_read_entity(&self.manifest, found.plugin().as_str(), found.name.as_str(), found.is_public)
@@ -26,7 +26,7 @@ impl Services {
         }
     }
 
-    /// An entity that the plugin may write: one of its own.
+    /// Finds an entity that the plugin may write: one of its own.
     fn writable(&self, entity: &str) -> Result<EntityRef, ServiceError> {
         let found = self.unit.catalog().entity(&self.manifest.metadata.id, entity)?;
         if found.plugin() == &*self.manifest.metadata.id {
@@ -36,7 +36,7 @@ impl Services {
         }
     }
 
-    /// The scope in which a user of the guest may read, or write, rows of an entity.
+    /// Returns the scope in which the call's user may read or write rows of an entity.
     fn scope_of(&self, entity: &EntityRef, action: &str) -> Scope {
         self.scope().within(self.reach(entity.name.as_str(), action))
     }
@@ -196,7 +196,7 @@ impl Services {
             let own = (*services.manifest.metadata.id).clone();
             let (rows, touched) =
                 services.in_unit(|unit, scope, new_id| unit.batch(&own, scope, &scopes, steps, new_id))?;
-            // What goes with a row that is deleted counts too.
+            // Rows that are deleted along with a deleted row count too.
             services.usage.take_writes(touched.saturating_sub(steps.len()))?;
             Ok(rows.into_iter().map(Json::from).collect())
         })
@@ -213,17 +213,17 @@ impl Services {
     }
 }
 
-/// A row as guests see it.
-/// What a trace shows of a call, without writing each value anew, as `json!` does.
+/// Builds the arguments that a trace shows, without cloning each value as `json!` does.
 fn arguments<const N: usize>(named: [(&str, Value); N]) -> Value {
     named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// Converts a row to the JSON that guests see.
 fn flat(row: Row) -> Json {
     Json::from(row.into_flat())
 }
 
-/// `{"filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"}`.
+/// Reads `{"filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"}`.
 fn list_query(query: &Map<String, Value>) -> Result<ListQuery, ServiceError> {
     let known = ["filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"];
     if let Some(key) = query.keys().find(|key| !known.contains(&key.as_str())) {

@@ -13,7 +13,7 @@ use super::{Services, denied, within};
 use crate::lock;
 
 impl Services {
-    /// Writes the event with the call's transaction; it leaves after the commit.
+    /// Stores the event in the call's transaction; it is delivered after the commit.
     pub(super) fn publish(&mut self, event_type: &str, payload: Value) -> Result<(), ServiceError> {
         let shown = payload.clone();
         let arguments = || json!({ "payload": shown });

@@ -1,4 +1,4 @@
-//! The manifest's expressions over a guest's own values.
+//! Evaluates expressions in the manifest's language over values that a guest passes.
 
 use erp_manifest::codes::errors;
 use erp_manifest::contract::HostFunction;
@@ -11,9 +11,9 @@ use super::super::error::ServiceError;
 use super::shown::Json;
 use super::{Services, within};
 
-/// The longest template, in bytes.
+/// The longest template or expression, in bytes.
 const MAX_TEMPLATE_BYTES: usize = 64 << 10;
-/// What the values take in memory at the most.
+/// The most memory that the values may take, in bytes.
 const MAX_VALUES_BYTES: u64 = 256 << 10;
 
 impl Services {
@@ -38,13 +38,13 @@ impl Services {
     }
 }
 
-/// What a trace shows, but for texts that are refused.
+/// Returns the arguments for a trace; null for a text that is refused because of its length.
 fn bounded_said(text: &str, said: impl FnOnce() -> Value) -> impl FnOnce() -> Value {
     let is_kept = text.len() <= MAX_TEMPLATE_BYTES;
     move || if is_kept { said() } else { Value::Null }
 }
 
-/// Each part of a template may copy the values that it names.
+/// Enforces the size limits: each part of a template may copy the values that it names.
 fn bound(text: &str, vars: &Map<String, Value>) -> Result<(), ServiceError> {
     within(errors::LIMIT_ARGUMENT_BYTES, text.len() as u64, MAX_TEMPLATE_BYTES as u64, "bytes of a template are read")?;
     within(errors::LIMIT_ARGUMENT_BYTES, weight_of_fields(vars), MAX_VALUES_BYTES, "bytes of values are reckoned with")

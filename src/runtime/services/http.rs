@@ -1,4 +1,4 @@
-//! Outgoing HTTP.
+//! Outgoing HTTP requests.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::super::error::ServiceError;
 use super::super::lock;
 use super::{Services, denied};
 
-/// Headers that are the host's to set.
+/// Headers that only the host sets.
 const HOST_HEADERS: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "upgrade"];
 
 impl Services {

@@ -12,7 +12,7 @@ use super::shown::{HostResult, Json};
 use super::{Services, denied};
 
 impl Services {
-    /// Does one call of the key-value store, where the manifest grants it.
+    /// Performs one host call on the key-value store, if the manifest grants it.
     fn with_keys<T: HostResult>(
         &mut self,
         function: HostFunction,
@@ -80,7 +80,7 @@ impl Services {
         })
     }
 
-    /// Changes a value; the time at which it lapses stays.
+    /// Changes a value and keeps its expiry time.
     fn kv_change(&mut self, key: &str, value: &Value) -> Result<(), ServiceError> {
         self.usage.take_writes(1)?;
         self.usage.take_written(key.len() as u64 + weight(value))?;
@@ -93,7 +93,7 @@ impl Services {
         self.in_unit(|unit, scope, _| unit.key_value(&manifest.metadata.id, scope, key))
     }
 
-    /// The value of a key that is changed afterwards.
+    /// Reads a value that is about to be changed: until this unit of work ends, no other one changes it.
     fn kv_read_to_change(&mut self, key: &str) -> Result<Option<Value>, ServiceError> {
         let manifest = Arc::clone(&self.manifest);
         self.in_unit(|unit, scope, _| unit.key_value_to_change(&manifest.metadata.id, scope, key))

@@ -1,4 +1,4 @@
-//! The legacy host API over the same services: JSON as bytes, errors as text.
+//! The legacy host API on the same services: JSON as bytes, errors as text.
 
 use erp_manifest::codes::errors;
 use erp_manifest::contract::HostFunction;
@@ -12,7 +12,7 @@ use super::super::trace::LogLevel;
 use super::shown::Json;
 use super::{CallSubject, Services};
 
-/// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
+/// Formats an error as the legacy contract does: the code comes first, so that guests can distinguish errors.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
 fn as_text(error: ServiceError) -> String {
     format!("{}: {}", error.code, error.message)
@@ -28,7 +28,7 @@ fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, ServiceError> {
 
 impl Services {
     fn object(&mut self, asked: CallSubject<'_>, what: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
-        // The platform reads no bytes at all as an empty object.
+        // The platform reads empty input as an empty object.
         if bytes.is_empty() {
             return Ok(Map::new());
         }

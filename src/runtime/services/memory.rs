@@ -1,4 +1,4 @@
-//! What conversations and workflows remember.
+//! The memory of conversations and workflows.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::super::error::ServiceError;
 use super::shown::{HostResult, Json};
 use super::{Services, denied};
 
-/// Items that one call gives at the most.
+/// The most items that one call returns.
 const MAX_ITEMS: u32 = 200;
 
 impl Services {
@@ -40,7 +40,7 @@ impl Services {
         })
     }
 
-    /// The newest items; with a text, those that hold it.
+    /// Returns the newest items; with `text`, only items that contain it.
     pub(super) fn memory_recall(
         &mut self,
         function: HostFunction,

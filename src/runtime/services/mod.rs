@@ -1,7 +1,7 @@
-//! What the host does for a guest: one implementation, which both host APIs adapt.
+//! The host functions: one implementation, which both host APIs adapt.
 //!
-//! Each function checks the capability, holds the call to its bounds, does the work in the call's
-//! transaction, and leaves a record in the trace. They can be tested without any WebAssembly.
+//! Each function checks the capability, enforces the call's limits, does the work in the call's
+//! transaction, and adds a record to the trace. They can be tested without any WebAssembly.
 
 mod blobs;
 mod config;
@@ -48,16 +48,16 @@ use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
 use super::usage::{CallUsage, within};
 use super::{SharedSurroundings, lock};
 
-/// Longest log message in bytes; the rest is cut.
+/// The longest log message, in bytes; the rest is cut.
 const MAX_LOG_BYTES: usize = 8 << 10;
 /// The longest subject that a trace keeps, in bytes.
 const MAX_SUBJECT_BYTES: usize = 240;
-/// The longest name of an entity, key, session or address that is looked at, in bytes.
+/// The longest accepted name of an entity, key, session or address, in bytes.
 const MAX_NAME_BYTES: usize = 64 << 10;
-/// The longest reason of a denial that is kept, in bytes.
+/// The longest reason of a denial that a trace keeps, in bytes.
 const MAX_DENIAL_BYTES: usize = 500;
 
-/// What a guest asks for: the function and what it is about.
+/// A host function, and the entity, key or name that its call concerns.
 type CallSubject<'a> = (HostFunction, &'a str);
 
 /// The host's side of one call.
@@ -66,7 +66,7 @@ pub(super) struct Services {
     pub(super) manifest: Arc<Manifest>,
     pub(super) context: CallContext,
     pub(super) usage: CallUsage,
-    /// The call's own: no other call can take part in it.
+    /// The unit of work of this call; no other call takes part in it.
     pub(super) unit: Box<dyn Unit>,
     pub(super) surroundings: SharedSurroundings,
     pub(super) trace: Trace,
@@ -82,9 +82,9 @@ pub(super) struct Services {
 /// Where the guest is while it calls the host. The border sets it before each host call.
 #[derive(Debug, Default)]
 pub(super) struct GuestPosition {
-    /// Fuel that the guest has burned since the call began.
+    /// Fuel that was burned until the latest host call.
     pub(super) fuel_burned: u64,
-    /// The stack in the guest's source, innermost first; empty but at [`Detail::Source`].
+    /// The guest's stack at the latest host call, innermost first; empty but at [`Detail::Source`].
     pub(super) frames: Vec<String>,
 }
 
@@ -114,7 +114,7 @@ impl Services {
         }
     }
 
-    /// Does one host call: counts it, moves a virtual clock, lets it fail where a test wants it, records how it went.
+    /// Performs one host call: advances a virtual clock, applies a fault that is due, and records the result.
     fn call<T: HostResult>(
         &mut self,
         function: HostFunction,
@@ -187,7 +187,7 @@ impl Services {
         result
     }
 
-    /// Does the work of a host call, or what a test wants to happen in its place.
+    /// Does the work of a host call, unless a fault or a limit prevents it.
     fn attempt<T>(
         &mut self,
         function: HostFunction,
@@ -202,7 +202,7 @@ impl Services {
         }
         match fault {
             Some(FaultAction::Fail(message)) => {
-                // What fails is what the area rests on.
+                // The failure is that of the function's backend: the network or the database.
                 let is_request = function.effect() == HostEffect::Sends;
                 let code = if is_request { errors::HTTP_FAILED } else { errors::HOST_DATABASE };
                 Err(ServiceError::new(code, message))
@@ -223,7 +223,7 @@ impl Services {
             None if self.trace.host_calls.len() as u64 >= self.usage.limits.host_calls() => {
                 let message = format!("a call may call the host {} times", self.usage.limits.host_calls());
                 let error = ServiceError::new(errors::LIMIT_HOST_CALLS, message);
-                // Told once, it is heard; a guest that goes on would only fill the trace.
+                // The first refusal is an ordinary error. A guest that goes on is ended: it would only fill the trace.
                 if self.trace.host_calls.len() as u64 > self.usage.limits.host_calls() {
                     self.end.trap = Some(Trap::Interrupt);
                     self.end.spoil(&error);
@@ -238,7 +238,7 @@ impl Services {
         }
     }
 
-    /// Notes a place where the platform of today is laxer; true where the host imitates it.
+    /// Records a quirk that the call encountered; returns whether the host imitates it.
     fn meets(&mut self, quirk: Quirk) -> bool {
         if !self.trace.quirks.contains(&quirk) {
             self.trace.quirks.push(quirk);
@@ -246,7 +246,7 @@ impl Services {
         lock(&self.surroundings).imitates_quirks()
     }
 
-    /// Ends the guest: what it asks for was never answered.
+    /// Ends the guest: the recording has no answer to its request.
     fn diverged(&mut self, why: String) -> ServiceError {
         self.end.trap = Some(Trap::Interrupt);
         if let Some(replay) = &mut self.replay {
@@ -255,7 +255,7 @@ impl Services {
         ServiceError::new(errors::HOST_UNSUPPORTED, why)
     }
 
-    /// Time, or randomness: from the host's surroundings, or as it was recorded.
+    /// Draws a time or a random value from the host's surroundings, or takes it from the recording.
     pub(super) fn entropy<T: Serialize + DeserializeOwned>(&mut self, draw: impl FnOnce(&mut Surroundings) -> T) -> T {
         if let Some(replay) = &mut self.replay {
             match replay.entropy().and_then(|recorded| serde_json::from_value(recorded).ok()) {
@@ -273,13 +273,13 @@ impl Services {
         value
     }
 
-    /// Random bytes; in a recording they are base64, since a number takes 16 times as much.
+    /// Returns random bytes. A recording holds them as base64, since an array of numbers takes 16 times as much.
     fn random_bytes(&mut self, count: usize) -> Vec<u8> {
         let text = self.entropy(|surroundings| STANDARD.encode(surroundings.random_bytes(count)));
         STANDARD.decode(text).unwrap_or_default()
     }
 
-    /// Works in the call's unit of work, in its scope; `new_id` gives ids of new rows.
+    /// Runs `work` in the call's unit of work and scope. Its third argument returns the id of the next new row.
     fn in_unit<T>(
         &mut self,
         work: impl FnOnce(&mut dyn Unit, &Scope, &mut dyn FnMut() -> String) -> Result<T, StoreError>,
@@ -306,9 +306,9 @@ impl Services {
         }
     }
 
-    /// Whose rows of an entity the guest reaches: those that the user whom it works for may change, or see. Where the
-    /// user has no permission at all, the plugin's own rights count: an approver need not be able to list what is
-    /// approved.
+    /// Returns the rows of an entity that the guest reaches: those that the call's user may change or see. If the user
+    /// has neither permission, or no user is calling, these are all rows: an approver need not be able to list the rows
+    /// that are approved.
     fn reach(&self, entity: &str, action: &str) -> RowReach {
         let Some(caller) = &self.context.caller else { return RowReach::All };
         let codes = [action, LIST].map(|action| PermissionCode::new(format!("{entity}.{action}")));
@@ -316,7 +316,7 @@ impl Services {
         code.map_or(RowReach::All, |code| caller.reach(&code))
     }
 
-    /// JSON that came from a guest. What would take too much memory is not read.
+    /// Parses JSON from a guest. Text that would take too much memory is rejected before parsing.
     fn read_json(&self, what: &str, text: &str) -> Result<Value, ServiceError> {
         let most = self.usage.limits.argument_bytes();
         if text.len() as u64 > most || weight_of_text(text) > most {
@@ -327,7 +327,7 @@ impl Services {
             .map_err(|error| ServiceError::new(errors::DB_BAD_JSON, format!("{what} is not valid JSON: {error}")))
     }
 
-    /// A JSON object that came from a guest.
+    /// Parses a JSON object from a guest.
     fn read_object(&self, what: &str, text: &str) -> Result<Map<String, Value>, ServiceError> {
         match self.read_json(what, text)? {
             Value::Object(fields) => Ok(fields),
@@ -335,12 +335,12 @@ impl Services {
         }
     }
 
-    /// JSON for a call of the host; one that cannot be read is a call that is refused.
+    /// Parses JSON for a host call; if that fails, records the host call as refused.
     fn parse_json(&mut self, asked: CallSubject<'_>, what: &str, text: &str) -> Result<Value, ServiceError> {
         self.read_json(what, text).or_else(|error| self.refuse(asked, error))
     }
 
-    /// A JSON object for a call of the host; one that cannot be read is a call that is refused.
+    /// Parses a JSON object for a host call; if that fails, records the host call as refused.
     fn parse_object(
         &mut self,
         asked: CallSubject<'_>,
@@ -350,20 +350,20 @@ impl Services {
         self.read_object(what, text).or_else(|error| self.refuse(asked, error))
     }
 
-    /// A call of the host that is refused before it begins.
+    /// Records a host call that is refused before it begins.
     fn refuse<T>(&mut self, (function, subject): CallSubject<'_>, error: ServiceError) -> Result<T, ServiceError> {
         let refused = self.call(function, subject, || Value::Null, |_| Err::<(), _>(error.clone()));
         Err(refused.err().unwrap_or(error))
     }
 
-    /// Refuses lists of more things than a call may read and write.
+    /// Refuses a list that is longer than the larger of the limits `rows` and `writes`.
     fn bound_items(&mut self, asked: CallSubject<'_>, items: usize) -> Result<(), ServiceError> {
         let most = self.usage.limits.rows().max(self.usage.limits.writes());
         within(errors::LIMIT_ROWS, items as u64, most, "things may be named at once")
             .or_else(|error| self.refuse(asked, error))
     }
 
-    /// Keeps a value for the trace, or says how much was left out.
+    /// Returns a value for the trace, or `{omitted_bytes}` if the trace has no room for it.
     fn kept(&mut self, value: Value) -> Value {
         let weight = weight(&value);
         if self.usage.take_trace(weight) {
@@ -373,15 +373,15 @@ impl Services {
         json!({ "omitted_bytes": weight })
     }
 
-    /// What is left of the call's time.
+    /// Returns the time that is left for the call.
     pub(super) fn time_left(&self) -> Duration {
         self.clock.left_of(self.usage.limits.time())
     }
 
-    /// Writes to the log. Control characters become visible, so that a guest cannot forge lines.
+    /// Adds a log record. Control characters are escaped, so that a guest cannot forge lines.
     pub(super) fn log(&mut self, level: LogLevel, message: &str, fields: Value) {
         lock(&self.surroundings).advance(1);
-        // Secrets go before anything is cut or escaped, so that none is left in parts.
+        // Secrets are removed before the text is cut or escaped, so that no part of one remains.
         let longest = self.secrets.longest();
         let message = &message[..message.floor_char_boundary(MAX_LOG_BYTES + longest)];
         let message = self.without_secrets(message.to_owned());
@@ -408,13 +408,14 @@ impl Services {
         self.trace.logs.push(LogRecord { level, message, fields });
     }
 
-    /// The text, with stars in place of the secrets that the guest was given.
+    /// Replaces the secrets that the guest has received in a text.
+    // The longest first: replacing a part of a secret must not leave the rest of it.
     pub(super) fn without_secrets(&self, text: String) -> String {
         self.secrets.redact_text(text)
     }
 }
 
-/// What a call is about, as a trace keeps it: a guest must not fill the host's memory with names.
+/// Shortens the subject of a call for the trace: a guest must not fill the host's memory with names.
 fn shortened(subject: &str) -> String {
     let mut kept = subject[..subject.floor_char_boundary(MAX_SUBJECT_BYTES + 1)].to_owned();
     shorten(&mut kept, MAX_SUBJECT_BYTES);

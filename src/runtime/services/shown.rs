@@ -1,4 +1,4 @@
-//! What the host gives to a guest: how it is counted, and how a trace shows it.
+//! Results of host calls: how their bytes are counted, and how a trace shows them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use erp_manifest::outgoing::HttpResponse;
 use erp_storage::BlobInfo;
 use serde_json::{Value, json};
 
-/// JSON on its way to a guest, which gets it as text; a trace takes the value.
+/// JSON for a guest: the guest receives the text, and a trace takes the value.
 #[derive(Debug, Clone)]
 pub(super) struct Json {
     pub(super) text: String,
@@ -19,27 +19,27 @@ impl From<Value> for Json {
     }
 }
 
-/// A secret on its way to a guest: no trace ever shows it.
+/// A secret for a guest: no trace ever shows it.
 pub(super) struct Secret(pub(super) String);
 
-/// A page of rows as a guest gets it.
+/// A page of rows for a guest.
 pub(super) struct FlatPage {
     pub(super) rows: Vec<Json>,
     pub(super) next_cursor: Option<String>,
     pub(super) total: Option<u64>,
 }
 
-/// Something that a call of the host gives.
+/// A result of a host call.
 pub(super) trait HostResult {
-    /// As a trace shows it: asked for once, before the guest has it.
+    /// Returns the value that a trace shows. Called at most once, before the guest receives the result.
     fn shown(&mut self) -> Value;
 
-    /// What a trace shows, as it was given; none where the trace shows something else.
+    /// Restores a result from the value that a trace shows; none if the value has another form.
     fn read(shown: &Value) -> Option<Self>
     where
         Self: Sized;
 
-    /// Bytes that cross the border, those of small things aside.
+    /// Returns the bytes that cross the border to the guest; results of small fixed size count as 0.
     fn bytes(&self) -> u64 {
         0
     }
@@ -119,7 +119,7 @@ impl HostResult for Secret {
     }
 
     fn read(shown: &Value) -> Option<Self> {
-        // What is not shown cannot be given again; that it was asked for can.
+        // A trace does not hold the secret, so a replay returns the placeholder instead.
         shown.as_str().map(|text| Secret(text.to_owned()))
     }
 

@@ -1,4 +1,4 @@
-//! Host API 1.0.0 over the services.
+//! Host API 1.0.0 on the services.
 
 use erp_manifest::codes::{ErrorCode, errors};
 use erp_manifest::contract::HostFunction;
@@ -17,9 +17,9 @@ use super::super::surroundings::Surroundings;
 use super::super::trace::LogLevel;
 use super::shown::Json;
 
-/// Bytes that the fields of a log record and the details of an error may take; more is left out.
+/// The most bytes that the fields of a log record or the details of an error may take; larger ones are dropped.
 const MAX_EXTRA_BYTES: u64 = 64 << 10;
-/// Most bytes that a guest gets at once.
+/// The most random bytes that one host call returns.
 const MAX_RANDOM_BYTES: u32 = 65_536;
 
 impl From<ServiceError> for types::Error {
@@ -39,14 +39,14 @@ impl From<types::Error> for ServiceError {
             code: ErrorCode::of_text(&error.code),
             message: error.message,
             retryable: error.retryable,
-            // Text that is no JSON is kept as text.
+            // Text that is not JSON is kept as a string.
             details: error.details.map_or(Value::Null, value_or_text),
         }
         .bounded()
     }
 }
 
-/// What a guest says besides: JSON, or text that is none, or too much of it.
+/// Parses log fields or error details: JSON, a string if the text is not JSON, or null if it is too large.
 fn value_or_text(text: String) -> Value {
     if weight_of_text(&text) > MAX_EXTRA_BYTES {
         return Value::Null;
@@ -319,7 +319,7 @@ impl host_memory::Host for CallState {
 }
 
 impl super::super::request::CallContext {
-    /// The context with the names of the WIT.
+    /// Returns the context as JSON with the names of the WIT.
     pub(crate) fn to_json(&self, manifest: &erp_manifest::Manifest) -> serde_json::Value {
         let context = self.to_v1(manifest);
         json!({
@@ -328,7 +328,7 @@ impl super::super::request::CallContext {
         })
     }
 
-    /// The context as host API 1.0.0 writes it.
+    /// Converts the context to the record of host API 1.0.0.
     pub(crate) fn to_v1(&self, manifest: &erp_manifest::Manifest) -> types::CallContext {
         types::CallContext {
             request_id: self.request_id.clone(),
