@@ -14,7 +14,7 @@ use crate::command_error::{CommandError, codes};
 use crate::commands::Command;
 use crate::commands::workspace::run_in_each;
 use crate::context::Context;
-use crate::settings::Environment;
+use crate::settings::{Environment, return_memory_at_once};
 use crate::ui::{ColorChoice, Format, Ui, Verbosity};
 
 /// Scaffold, build, check, test, pack, sign and publish plugins for the ERP platform
@@ -81,6 +81,7 @@ pub(crate) struct GlobalArgs {
 
 /// Runs a command line. The first argument is the program's name.
 pub fn run(arguments: &[OsString]) -> ExitCode {
+    return_memory_at_once();
     // The program starts itself to compile untrusted components: see `erp_runtime::Compilation`.
     if let Some(status) = as_compiler(arguments) {
         return if status == 0 { ExitCode::Ok } else { ExitCode::Findings };

@@ -212,6 +212,14 @@ fn a_failed_event_is_kept_and_the_host_goes_on() {
     let (_, events) = admin.ask("GET", "/_dev/events", &Value::Null);
     assert_eq!(events[0]["deliveries"][0]["attempts"], 2);
     assert_eq!(admin.ask("POST", "/_dev/events/nobody/redeliver", &Value::Null).0, 404);
+
+    // The call replays from its recording alone, and shows where in its code it called the host.
+    let (_, calls) = admin.ask("GET", "/_dev/calls?kind=call&failed=true", &Value::Null);
+    let path = format!("/_dev/calls/{}/replay", calls["items"][0]["id"]);
+    let (status, replayed) = admin.ask("POST", &path, &json!({}));
+    assert_eq!((status, &replayed["differences"]), (200, &json!([])), "{replayed}");
+    let frames = replayed["frames"].as_array().unwrap();
+    assert!(!frames.is_empty() && frames.iter().all(|frames| !frames.as_array().unwrap().is_empty()), "{replayed}");
 }
 
 #[test]

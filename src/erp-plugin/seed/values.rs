@@ -106,7 +106,7 @@ impl Maker<'_> {
             () if has(&["price", "cost"]) => (unit, 2_000 * unit),
             () if has(&["amount", "total", "sum", "balance"]) => (10 * unit, 100_000 * unit),
             () if has(&["qty", "quantity", "count", "stock"]) => (unit, 500 * unit),
-            () if has(&["year"]) => (2_020, 2_030),
+            () if has(&["year"]) => (2_020 * unit, 2_030 * unit),
             () if has(&["sort", "position", "line_no", "sequence"]) => (unit, 20 * unit),
             () => (0, 1_000 * unit),
         };
@@ -116,8 +116,8 @@ impl Maker<'_> {
         // Small amounts are more common than large ones.
         let (first, second) = (self.random.between(least, most), self.random.between(least, most));
         let number = first.min(second);
-        // People use whole quantities.
-        let round = if scale > 0 && has(&["qty", "quantity", "count"]) { unit } else { 1 };
+        // People use whole quantities and years.
+        let round = if scale > 0 && has(&["qty", "quantity", "count", "year"]) { unit } else { 1 };
         Some((number / round * round).max(least))
     }
 

@@ -2,8 +2,10 @@
 
 mod environment;
 mod folders;
+mod memory;
 mod program;
 
 pub use environment::{Environment, VARIABLES};
 pub use folders::Folders;
+pub use memory::return_memory_at_once;
 pub use program::{command, private_variables, this_program};

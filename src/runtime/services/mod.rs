@@ -138,7 +138,7 @@ impl Services {
         let (rows, writes) = (self.usage.rows(), self.usage.writes());
         let subject = self.without_secrets(shortened(subject));
         if let Some(replay) = &mut self.replay {
-            return match replay.answer(function, &subject, &arguments) {
+            let result = match replay.answer(function, &subject, &arguments) {
                 Answer::Given(shown) => match T::read(&shown) {
                     Some(given) => Ok(given),
                     None => Err(self.diverged(format!("{function}: the recording cannot be read"))),
@@ -146,6 +146,19 @@ impl Services {
                 Answer::Failed(error) => Err(error),
                 Answer::Diverged(why) => Err(self.diverged(why)),
             };
+            self.trace.host_calls.push(HostCall {
+                function,
+                subject,
+                error: result.as_ref().err().map(|error| error.code.to_string()),
+                fuel: self.guest.fuel_burned,
+                rows: 0,
+                // The recording has them already.
+                arguments: Value::Null,
+                result: Value::Null,
+                sql: Vec::new(),
+                frames: std::mem::take(&mut self.guest.frames),
+            });
+            return result;
         }
         let result = self.attempt(function, fault, is_named, work);
         let has_written = self.usage.writes() != writes;
