@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use erp_manifest::codes::codes;
-use erp_manifest::contract::{Border, Capability, HostFunction};
+use erp_manifest::contract::{Capability, HostFunction, InterfaceSet};
 use erp_manifest::diagnostics::{Diagnostic, Fix, Report, SourceFile};
 use erp_manifest::{CapabilityGrant, Manifest, capability_grants};
 
@@ -21,7 +21,7 @@ codes! {
 }
 
 /// Finds capabilities that are used and not granted, and those that are granted and not used.
-pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
+pub(super) fn check(border: &InterfaceSet, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
     let mut report = Report::new();
     for CapabilityGrant { capability, is_granted, place } in capability_grants(manifest) {
         let asked = capability

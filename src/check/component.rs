@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use erp_component::{ComponentInfo, Module, remedy, why};
 use erp_manifest::codes::{Code, codes};
-use erp_manifest::contract::{self, Border, Mismatch, World, best_target, compare, targets};
+use erp_manifest::contract::{self, InterfaceSet, Mismatch, World, best_target, compare, targets};
 use erp_manifest::diagnostics::{Diagnostic, Edit, Fix, Report, SourceFile, Spanned};
 use erp_manifest::{ByteSize, Manifest};
 
@@ -59,17 +59,17 @@ const ONLY_FOR_WHAT_SHIPS: [Code; 3] = [COMPONENT_TOO_LARGE, LOCAL_PATH, OTHER_V
 
 /// The result of checking a component.
 #[derive(Debug)]
-pub struct CheckedComponent {
+pub struct ComponentCheck {
     /// The content of the component; none if it could not be read.
     pub info: Option<ComponentInfo>,
     /// The findings.
     pub report: Report,
 }
 
-impl CheckedComponent {
+impl ComponentCheck {
     /// Removes the findings that matter only for a release.
     #[must_use]
-    pub fn for_development(mut self) -> CheckedComponent {
+    pub fn for_development(mut self) -> ComponentCheck {
         self.report.retain(|finding| !ONLY_FOR_WHAT_SHIPS.contains(&finding.code));
         self
     }
@@ -77,7 +77,7 @@ impl CheckedComponent {
 
 /// Checks a component against the world, the capabilities and the budget of its manifest. `source` is the
 /// text of the manifest for labels and fixes; none if there is no text.
-pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> CheckedComponent {
+pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> ComponentCheck {
     let mut report = Report::new();
     let size = ByteSize(bytes.len() as u64);
     let budget = *manifest.budget.wasm;
@@ -94,7 +94,7 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
         Ok(info) => info,
         Err(finding) => {
             report.push(*finding);
-            return CheckedComponent { info: None, report };
+            return ComponentCheck { info: None, report };
         }
     };
     if let Some(finding) = own_name(bytes, manifest) {
@@ -125,7 +125,7 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
         });
     }
     report.extend(super::capabilities::check(&info.border, manifest, source));
-    CheckedComponent { info: Some(info), report }
+    ComponentCheck { info: Some(info), report }
 }
 
 /// Checks that the name and version that `build` wrote into a component are those of its manifest. Components of other
@@ -160,7 +160,7 @@ fn names_a_folder(path: &str) -> Diagnostic {
 
 struct Judge<'a> {
     bytes: &'a [u8],
-    border: &'a Border,
+    border: &'a InterfaceSet,
     manifest: &'a Manifest,
     source: Option<&'a Arc<SourceFile>>,
     world: &'a World,

@@ -56,7 +56,7 @@ pub fn check_evolution(subject: &CheckSubject<'_>, previous: &Manifest) -> Repor
 /// Checks what becomes of the rows of the previous version.
 fn follow_rows(subject: &CheckSubject<'_>, previous: &Manifest, findings: &mut Findings<'_>) {
     let diff = SchemaDiff::of(previous, subject.manifest);
-    for change in diff.at_stake() {
+    for change in diff.unhandled_changes() {
         let label = if change.effect == ChangeEffect::Loses { "values are lost" } else { "some values may not fit" };
         let (from, to) = (previous.schema.schema_version, subject.manifest.schema.schema_version);
         let to = to.max(from + 1);
@@ -64,7 +64,7 @@ fn follow_rows(subject: &CheckSubject<'_>, previous: &Manifest, findings: &mut F
         findings.add(AT_STAKE, change.span.clone(), change.to_string(), label, help);
     }
     let (before, now) = (previous.schema.schema_version, subject.manifest.schema.schema_version);
-    if diff.moves_rows() && now <= before {
+    if diff.changes_rows() && now <= before {
         let message = format!("stored rows must follow, and the schema version is {now} as before");
         let help = Some(format!("write `schema_version = {}` in [schema]", before + 1));
         findings.add(SCHEMA_VERSION, subject.manifest.schema.span.clone(), message, "not raised", help);

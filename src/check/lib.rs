@@ -30,12 +30,12 @@ mod settings;
 
 pub use capabilities::check_tested;
 pub use codes::finding_codes;
-pub use component::{CheckedComponent, check_component, check_folders};
+pub use component::{ComponentCheck, check_component, check_folders};
 pub use component::{SEVERAL_MODULES, STALE_COMPONENT};
 pub use evolution::check_evolution;
 pub use files::{SECRET_FILE, UNPACKABLE_FILE};
 pub use nodes::check_nodes;
-pub use settings::weigh;
+pub use settings::apply_severities;
 
 pub use rules::identity::PLATFORM_TOO_OLD;
 pub use rules::migrations::BAD_FIXTURE;
@@ -97,7 +97,7 @@ pub fn check_manifest(subject: &CheckSubject<'_>) -> Report {
 /// Removes the findings of the rules that only follow from values that could not be read. The type of such a field is
 /// unknown, and other findings about it would concern the default type. `read` is the report of reading the manifest.
 #[must_use]
-pub fn without_followers(report: Report, read: &Report, source: &Arc<SourceFile>) -> Report {
+pub fn without_consequential(report: Report, read: &Report, source: &Arc<SourceFile>) -> Report {
     let unread: Vec<Span> = read
         .diagnostics()
         .iter()

@@ -9,7 +9,7 @@ use super::codes::finding_codes;
 use super::{CheckSubject, Findings};
 
 /// Applies the project's ignored codes and severities. Errors stay errors: the platform would refuse them anyway.
-pub fn weigh(report: &mut Report, settings: &CheckSettings) {
+pub fn apply_severities(report: &mut Report, settings: &CheckSettings) {
     report.retain(|finding| {
         let name = finding.code.name();
         if finding.severity != Severity::Error && settings.ignore.iter().any(|ignored| ignored.as_str() == name) {

@@ -1,7 +1,7 @@
 //! Classifies WebAssembly files, and reads the imports and exports of components.
 
 use erp_manifest::containment::contain;
-use erp_manifest::contract::Border;
+use erp_manifest::contract::InterfaceSet;
 use erp_manifest::diagnostics::Diagnostic;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use wit_component::DecodedWasm;
@@ -25,7 +25,7 @@ pub enum Binary {
 #[derive(Debug)]
 pub struct ComponentInfo {
     /// The imports and exports.
-    pub border: Border,
+    pub border: InterfaceSet,
     /// The number of core modules, including those of adapters.
     pub core_modules: usize,
     /// The types at its border.
@@ -82,7 +82,7 @@ fn decode(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
     };
     let core_modules =
         Parser::new(0).parse_all(bytes).filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. }))).count();
-    Ok(ComponentInfo { border: Border::of(&resolve, world), core_modules, resolve, world })
+    Ok(ComponentInfo { border: InterfaceSet::of(&resolve, world), core_modules, resolve, world })
 }
 
 /// Creates the finding for a component that is refused before it is validated.

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser};
 use erp_manifest::containment::is_decoding;
 use erp_manifest::exit_code::ExitCode;
-use erp_runtime::as_compiler;
+use erp_runtime::run_as_compiler;
 
 use crate::command_error::{CommandError, codes};
 use crate::commands::Command;
@@ -83,7 +83,7 @@ pub(crate) struct GlobalArgs {
 pub fn run(arguments: &[OsString]) -> ExitCode {
     return_memory_at_once();
     // The program starts itself to compile untrusted components: see `erp_runtime::Compilation`.
-    if let Some(status) = as_compiler(arguments) {
+    if let Some(status) = run_as_compiler(arguments) {
         return if status == 0 { ExitCode::Ok } else { ExitCode::Findings };
     }
     let environment = Environment::of_this_process();

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::build::{Cancel, CargoVariables, Toolchain};
 use crate::cli::GlobalArgs;
 use crate::command_error::{CommandError, codes};
-use crate::settings::{Environment, Folders};
+use crate::settings::{Environment, Folders, compiler_program};
 use crate::ui::Ui;
 
 /// The terminal, the environment, and the working folder of a command.
@@ -109,7 +109,7 @@ impl Context {
         let ui = self.ui.clone();
         Compilation {
             cache: self.folders.cache.as_ref().map(|folder| folder.join("compiled")),
-            program: std::env::current_exe().ok(),
+            program: std::env::current_exe().ok().map(compiler_program),
             limits: CompileLimits::default(),
             warn: Some(Arc::new(move |text: &str| ui.warn(text))),
         }
@@ -169,7 +169,7 @@ impl Context {
     }
 
     /// Removes the toolchain of a folder from the cache, because it may no longer exist.
-    pub(crate) fn forget_toolchain(&self, root: &Path) {
+    pub(crate) fn clear_toolchain(&self, root: &Path) {
         self.toolchains.lock().unwrap_or_else(PoisonError::into_inner).remove(root);
     }
 
@@ -185,7 +185,7 @@ impl Context {
 
     /// The path from the root of the git repository to the working folder, with a trailing `/`. Empty at the root, and
     /// outside of a repository.
-    pub(crate) fn way_from_repository(&self) -> String {
+    pub(crate) fn path_from_repository(&self) -> String {
         let root = self.directory.ancestors().find(|folder| folder.join(".git").exists());
         let way = root.and_then(|root| self.directory.strip_prefix(root).ok()).unwrap_or(Path::new(""));
         way.components().map(|part| format!("{}/", part.as_os_str().to_string_lossy())).collect()

@@ -200,7 +200,7 @@ fn keep_private(opened: &std::fs::File, mode: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// Errors of the file system.
-pub fn close_folder(folder: &Path) -> io::Result<()> {
+pub fn make_folder_private(folder: &Path) -> io::Result<()> {
     make_private_folder(folder)?;
     #[cfg(unix)]
     keep_private(&std::fs::File::open(folder)?, 0o700)?;

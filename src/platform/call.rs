@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::activity::CallRecord;
 use super::attempts::Attempts;
 use super::triggers::publish_changes;
-use super::{Identity, Origin, Platform, PlatformError};
+use super::{Origin, Platform, PlatformError};
 
 /// Why a plugin is called, and for whom.
 #[derive(Debug, Clone)]
@@ -42,14 +42,6 @@ impl Occasion {
             attempt: 1,
             origin: Origin::default(),
         }
-    }
-
-    /// Creates the occasion of a call by function name. `init` always runs without a tenant and a user.
-    fn of_function(function: &str, identity: &Identity) -> Occasion {
-        if function.trim().rsplit(['.', '/', '#']).next() == Some("init") {
-            return Occasion::of(&TenantId::nil(), Trigger::Lifecycle);
-        }
-        Occasion::of(&identity.tenant, Trigger::Call).by(&identity.caller)
     }
 
     /// Sets the calling user.
@@ -90,31 +82,6 @@ impl Canary {
 }
 
 impl Platform {
-    /// Calls an export by its name, with arguments in WAVE; returns the result as WAVE.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub fn call_by_name(&mut self, plugin: &str, identity: &Identity, call: &str) -> Result<Value, CallError> {
-        let occasion = Occasion::of_function(call.split('(').next().unwrap_or_default(), identity);
-        self.call(plugin, &occasion, &Invocation::Wave(call.to_owned()), |_| Ok(()))
-    }
-
-    /// Calls an export by its name, with named arguments in JSON; returns the result as WAVE.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub fn call_named(
-        &mut self,
-        plugin: &str,
-        identity: &Identity,
-        function: &str,
-        arguments: &serde_json::Map<String, Value>,
-    ) -> Result<Value, CallError> {
-        let occasion = Occasion::of_function(function, identity);
-        let invocation = Invocation::Named { function: function.to_owned(), arguments: arguments.clone() };
-        self.call(plugin, &occasion, &invocation, |_| Ok(()))
-    }
-
     /// Calls a running plugin and records the call in the activity. `finish` runs in the call's transaction.
     pub(super) fn call(
         &mut self,

@@ -120,7 +120,7 @@ impl Deliveries<'_> {
             };
             let done = |database: &mut Database| database.events().record_delivery(event.seq, id, None);
             let Err(error) = self.platform.call_loaded(&loaded, &occasion, &invocation, look, done) else {
-                if self.platform.call_settings.doubles_events {
+                if self.platform.call_settings.delivers_events_twice {
                     // As if a message broker missed the first delivery's end. The activity has the result.
                     let invocation = Invocation::Event { event: Arc::clone(event), attempt: attempt + 1 };
                     let _ = self.platform.call_loaded(&loaded, &occasion, &invocation, |_| Ok(()), |_| Ok(()));

@@ -267,7 +267,7 @@ fn claimed_identity(bytes: &[u8]) -> Option<(String, String)> {
 }
 
 fn envelope_of(bytes: &[u8]) -> Option<Envelope> {
-    erp_package::archive::Sealed::read(bytes, &Limits::default()).ok()?.envelope().ok()
+    erp_package::archive::PackageReader::read(bytes, &Limits::default()).ok()?.envelope().ok()
 }
 
 /// Returns the unknown keys in the envelope that made valid signatures.

@@ -34,29 +34,29 @@ impl Snapshot {
 
 /// Tenants whose events are being delivered. One lane at a time delivers for a tenant, so that events keep their order.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct DeliveryLocks {
     taken: Mutex<BTreeSet<TenantId>>,
     free: Condvar,
 }
 
 /// The exclusive right to deliver a tenant's events, until it is dropped.
-pub(super) struct Turn<'t> {
-    turns: &'t Turns,
+pub(super) struct DeliveryGuard<'t> {
+    turns: &'t DeliveryLocks,
     tenant: TenantId,
 }
 
-impl Turns {
-    pub(super) fn take(&self, tenant: &TenantId) -> Turn<'_> {
+impl DeliveryLocks {
+    pub(super) fn take(&self, tenant: &TenantId) -> DeliveryGuard<'_> {
         let mut taken = lock(&self.taken);
         while taken.contains(tenant) {
             taken = self.free.wait(taken).unwrap_or_else(std::sync::PoisonError::into_inner);
         }
         taken.insert(tenant.clone());
-        Turn { turns: self, tenant: tenant.clone() }
+        DeliveryGuard { turns: self, tenant: tenant.clone() }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for DeliveryGuard<'_> {
     fn drop(&mut self) {
         lock(&self.turns.taken).remove(&self.tenant);
         self.turns.free.notify_all();

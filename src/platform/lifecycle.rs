@@ -169,7 +169,7 @@ impl Lifecycle<'_> {
         if let Some(loaded) = self.platform.installed(id)?.loaded.clone() {
             self.init(&loaded, &[], |_| Ok(()))?;
         }
-        self.greet_tenants(id, manifest)
+        self.call_tenant_hooks(id, manifest)
     }
 
     /// Calls `init`, then the handlers of migrations. `prepare` runs in the same transaction before the guest.
@@ -196,12 +196,12 @@ impl Lifecycle<'_> {
         Ok(())
     }
 
-    pub(super) fn greet_tenants(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
+    pub(super) fn call_tenant_hooks(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
         let tenants = self.platform.directory.tenants().to_vec();
-        tenants.iter().try_for_each(|tenant| self.greet_tenant(id, manifest, tenant))
+        tenants.iter().try_for_each(|tenant| self.call_tenant_hook(id, manifest, tenant))
     }
 
-    fn greet_tenant(&mut self, id: &str, manifest: &Manifest, tenant: &TenantId) -> Result<(), PlatformError> {
+    fn call_tenant_hook(&mut self, id: &str, manifest: &Manifest, tenant: &TenantId) -> Result<(), PlatformError> {
         let plugin = &manifest.metadata.id;
         if !self.platform.database.lock().installed().has_tenant(plugin, tenant)? {
             // The tenant is recorded in the hook's own transaction, so that a failed hook is called again.
@@ -291,14 +291,14 @@ impl Lifecycle<'_> {
     /// # Errors
     /// [`PlatformError`] if the database fails.
     pub fn recover(&mut self) -> Result<(), PlatformError> {
-        self.recover_but(&[])
+        self.recover_except(&[])
     }
 
     /// Does the same as [`Lifecycle::recover`], but does not start followed plugins: they start from their projects.
     ///
     /// # Errors
     /// As [`Lifecycle::recover`].
-    pub fn recover_but(&mut self, followed: &[String]) -> Result<(), PlatformError> {
+    pub fn recover_except(&mut self, followed: &[String]) -> Result<(), PlatformError> {
         let records = self.platform.database.lock().installed().plugins()?;
         let mut refused: Vec<(String, PlatformError)> = Vec::new();
         for record in &records {

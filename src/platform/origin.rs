@@ -1,12 +1,10 @@
 //! On whose behalf the platform works, and for how long it may.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use erp_runtime::Interrupt;
-use erp_storage::StatementLimit;
 
-use super::{Platform, Request};
+use super::Request;
 
 /// The request behind a piece of work. Every call of a plugin that the work causes carries it.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +13,7 @@ pub struct Origin {
     pub request_id: Option<String>,
     /// The language that the user prefers, a tag as in `accept-language`; without one, the plugin's own.
     pub language: Option<String>,
-    /// Ends the calls that the work causes; without one, [`Platform::set_ending`] applies.
+    /// Ends the calls that the work causes; without one, [`Platform::set_ending`](crate::Platform::set_ending) applies.
     pub interrupt: Option<Interrupt>,
 }
 
@@ -39,22 +37,4 @@ pub struct WorkBounds {
     pub statements: Option<Duration>,
     /// Time that each unit of work waits for another one that writes.
     pub patience: Duration,
-}
-
-impl Platform {
-    /// Works within bounds. The bound of the statements ends with the work; the patience stays until it is set again.
-    pub fn within<T>(&mut self, bounds: &WorkBounds, work: impl FnOnce(&mut Platform) -> T) -> T {
-        let interrupt = bounds.interrupt.clone();
-        let limit = bounds.statements.map_or_else(StatementLimit::default, |time| {
-            StatementLimit::new(Arc::new(move |spent| interrupt.is_set() || spent >= time))
-        });
-        let outer = {
-            let mut database = self.database.lock();
-            database.set_patience(bounds.patience);
-            database.swap_limit(limit)
-        };
-        let done = work(self);
-        self.database.lock().swap_limit(outer);
-        done
-    }
 }

@@ -12,5 +12,5 @@ pub struct CallSettings {
     /// The probe that observes calls; needs a runtime that supports probes.
     pub probe: Option<Probe>,
     /// Whether every successful delivery of an event is repeated, as message brokers sometimes do.
-    pub doubles_events: bool,
+    pub delivers_events_twice: bool,
 }

@@ -8,7 +8,7 @@ use erp_manifest::codes::errors;
 use erp_manifest::diagnostics::Spanned;
 use erp_manifest::{Manifest, Moment, PluginId, TenantId, event_matches};
 use erp_runtime::{Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
-use erp_storage::{ListQuery, Row, Scope, StoreError};
+use erp_storage::{ListQuery, Row, Scope, StatementLimit, StoreError};
 use erp_store::{Database, PluginRecord, PluginStatus, SharedDatabase};
 use serde_json::Value;
 
@@ -19,12 +19,13 @@ use super::compiler::PackageCompiler;
 use super::data::PlatformData;
 use super::delivery::Deliveries;
 use super::dependencies::Requirements;
+use super::exports::ExportCalls;
 use super::gate::AdmissionCheck;
 use super::labels::Labels;
-use super::lane::{Snapshot, Turns};
+use super::lane::{DeliveryLocks, Snapshot};
 use super::lifecycle::{Lifecycle, plugin_record};
 use super::nodes::Nodes;
-use super::origin::Origin;
+use super::origin::{Origin, WorkBounds};
 use super::pages::Pages;
 use super::registry::RegistryStatements;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
@@ -41,7 +42,7 @@ pub struct Platform {
     /// The settings for all later calls of plugins.
     pub call_settings: CallSettings,
     pub(super) counters: Arc<Mutex<BTreeMap<String, Counters>>>,
-    pub(super) turns: Arc<Turns>,
+    pub(super) turns: Arc<DeliveryLocks>,
     pub(super) activity: Activity,
     pub(super) gate: Arc<Gate>,
     /// Ends the calls that have no interrupt of their own.
@@ -149,6 +150,11 @@ impl Platform {
         RegistryStatements { platform: self }
     }
 
+    /// Returns the part that calls exports of plugins by their names.
+    pub fn exports(&mut self) -> ExportCalls<'_> {
+        ExportCalls { platform: self, origin: Origin::default() }
+    }
+
     /// Returns the nodes of the platform and of running plugins.
     pub fn nodes(&mut self) -> Nodes<'_> {
         Nodes { platform: self, origin: Origin::default() }
@@ -239,7 +245,7 @@ impl Platform {
         let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
         let running: Vec<(PluginId, Arc<Manifest>)> =
             running.map(|(id, installed)| (id.clone(), Arc::clone(&installed.manifest))).collect();
-        running.iter().try_for_each(|(id, manifest)| self.lifecycle().greet_tenants(id.as_str(), manifest))
+        running.iter().try_for_each(|(id, manifest)| self.lifecycle().call_tenant_hooks(id.as_str(), manifest))
     }
 
     /// Begins to commit several requests together, after waiting at most `patience` for another writer; returns `false`
@@ -287,6 +293,22 @@ impl Platform {
     /// platform.
     pub fn set_ending(&mut self, ending: Interrupt) {
         self.ending = ending;
+    }
+
+    /// Works within bounds. The bound of the statements ends with the work; the patience stays until it is set again.
+    pub fn within<T>(&mut self, bounds: &WorkBounds, work: impl FnOnce(&mut Platform) -> T) -> T {
+        let interrupt = bounds.interrupt.clone();
+        let limit = bounds.statements.map_or_else(StatementLimit::default, |time| {
+            StatementLimit::new(Arc::new(move |spent| interrupt.is_set() || spent >= time))
+        });
+        let outer = {
+            let mut database = self.database.lock();
+            database.set_patience(bounds.patience);
+            database.swap_limit(limit)
+        };
+        let done = work(self);
+        self.database.lock().swap_limit(outer);
+        done
     }
 
     pub(super) fn installed(&self, plugin: &str) -> Result<&Installed, PlatformError> {

@@ -44,7 +44,7 @@ pub(super) fn bring_up(
     let old = stored.and_then(|stored| from_json("erpx.json", &stored).0).map(Arc::new);
     if let Some(old) = &old {
         let (before, after) = (old.schema.schema_version, manifest.schema.schema_version);
-        if rule == VersionRule::Raised && after <= before && SchemaDiff::of(old, manifest).moves_rows() {
+        if rule == VersionRule::Raised && after <= before && SchemaDiff::of(old, manifest).changes_rows() {
             return Err(StoreError::SchemaVersion(before));
         }
     }
@@ -183,7 +183,7 @@ impl Lifecycle<'_> {
         let report = self.replace(&version.loaded, &version.json, rule, keep)?;
         self.platform.put_installed(installed);
         // The version is installed; a tenant hook that failed runs again at the next start.
-        if let Err(error) = self.greet_tenants(&id, &manifest)
+        if let Err(error) = self.call_tenant_hooks(&id, &manifest)
             && let Some(installed) = self.platform.installed_mut(&id)
         {
             installed.error = Some(format!("a tenant's hook failed: {}", error.message));

@@ -209,7 +209,7 @@ impl Lifecycle<'_> {
         self.platform.activity.upgrades.push(report);
         installed.loaded = Some(loaded);
         self.platform.put_installed(installed);
-        if let Err(error) = self.greet_tenants(&id, &manifest) {
+        if let Err(error) = self.call_tenant_hooks(&id, &manifest) {
             self.fail(&id, &error)?;
         }
         self.receipt(&id, &version)

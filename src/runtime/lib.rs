@@ -72,7 +72,7 @@ mod usage;
 mod workers;
 
 pub use caller::{Caller, Department, EffectiveScope};
-pub use compile::{Compilation, CompileLimits, as_compiler};
+pub use compile::{Compilation, CompileLimits, CompilerProgram, run_as_compiler};
 pub use engine::{Runtime, RuntimeError};
 pub use error::shorten;
 pub use error::{CallError, ServiceError, TrapKind};

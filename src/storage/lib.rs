@@ -17,7 +17,7 @@
 //! ```
 //!
 //! A platform that stores rows elsewhere implements [`Storage`] and [`Unit`]. This crate checks rows against the
-//! manifest ([`normalize`], [`settle_values`]), so that all implementations apply the same rules.
+//! manifest ([`normalize`], [`compute_and_check`]), so that all implementations apply the same rules.
 //!
 //! The two traits and the types in their signatures are stable.
 
@@ -48,7 +48,7 @@ pub use nothing::{NoStorage, NoUnit};
 pub use query::{ListQuery, ListedRows};
 pub use reach::{Owners, RowReach};
 pub use row::{Row, RowChange, RowChangeKind, Scope};
-pub use rules::{RollUps, compute, condition_holds, defaults_of, judged, lookup, settle_values, word};
+pub use rules::{RollUps, compute, compute_and_check, condition_holds, defaults_of, judged, lookup, word};
 pub use stake::StakeRow;
 pub use unit::{
     Attempt, BlobStorage, ConfigStorage, EventStorage, IdSource, KeyValueStorage, MemoryStorage, RowStorage, Storage,

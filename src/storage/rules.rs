@@ -35,7 +35,7 @@ impl RollUps {
 }
 
 /// Fills in the computed fields, and returns the problems that the row alone can have.
-pub fn settle_values(
+pub fn compute_and_check(
     entity: &EntityRef,
     scope: &Scope,
     data: &mut Map<String, Value>,
@@ -148,6 +148,6 @@ pub fn judged(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>, 
         Err(_) => Vec::new(),
     };
     let roll_ups = is_new.then(|| RollUps::of_no_children(entity));
-    problems.extend(settle_values(entity, scope, data, roll_ups.as_ref()));
+    problems.extend(compute_and_check(entity, scope, data, roll_ups.as_ref()));
     problems
 }

@@ -6,27 +6,25 @@ use std::sync::Arc;
 
 use erp_manifest::document::weight_of_fields;
 use erp_manifest::{Manifest, TenantId};
-use erp_storage::{Catalog, EntityRef, Row, RowChange, StatementLimit, StoreError};
+use erp_storage::{Catalog, EntityRef, RowChange, StatementLimit, StoreError};
 use sea_query::SelectStatement;
 use serde_json::Value;
 
 use super::hits::LOOK_AFTER;
-use super::seen::{Place, Seen, content_of_key, content_of_row};
+use super::read_set::ReadSet;
 #[cfg(feature = "postgres")]
 use super::sql::PostgresUrl;
 use super::sql::{Connection, Dialect, SqlError, SqlRow, SqlValue, bound};
 use super::{Sealer, definition};
 use crate::error::failed;
 
-/// The table name under which read keys of the key-value store are remembered: no table has this name.
-const KEYS: &str = "";
 /// The maximum number of statements that are recorded until they are taken.
 const MAX_STATEMENTS: usize = 200;
 
 /// A database with the entities of the installed plugins.
 #[derive(Debug)]
 pub struct Database {
-    connection: Connection,
+    pub(super) connection: Connection,
     catalog: Catalog,
     /// The number of the catalog among those that a pool has served.
     generation: u64,
@@ -41,7 +39,7 @@ pub struct Database {
     /// The recorded statements; absent if none are recorded.
     statements: RefCell<Option<Vec<String>>>,
     /// What the unit of work has read and others may change before it ends.
-    seen: RefCell<Seen>,
+    pub(super) seen: RefCell<ReadSet>,
     /// The upgrade that the unit of work performs.
     upgrade: Option<u64>,
     /// Whether the unit of work only reads: then nothing that it reads needs to be remembered.
@@ -395,57 +393,6 @@ impl Database {
     /// Whether others may change rows that the unit of work has read before it ends. SQLite has one writer only.
     pub(super) fn has_others(&self) -> bool {
         self.dialect() == Dialect::Postgres && !self.only_reads && self.connection.is_in_unit()
-    }
-
-    /// Remembers the content of a row when the unit of work first reads it.
-    pub(super) fn note_seen(&self, entity: &EntityRef, row: &Row) {
-        if self.has_others() {
-            self.seen.borrow_mut().note_read((entity.table(), row.id.clone()), content_of_row(row));
-        }
-    }
-
-    /// Remembers the content of a row that the unit of work wrote.
-    pub(super) fn note_written(&self, entity: &EntityRef, row: &Row) {
-        if self.has_others() {
-            self.seen.borrow_mut().note_written((entity.table(), row.id.clone()), content_of_row(row));
-        }
-    }
-
-    /// Checks a row that will be changed: it must still have the content that the unit of work has read.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if another unit has changed it since; this unit can only be undone then.
-    pub(super) fn hold_to_seen(&self, entity: &EntityRef, row: &Row) -> Result<(), StoreError> {
-        if !self.has_others() {
-            return Ok(());
-        }
-        self.hold(&(entity.table(), row.id.clone()), content_of_row(row))
-    }
-
-    /// The same check for a key of the key-value store that will be set.
-    pub(super) fn hold_key_to_seen(&self, place: &str, value: Option<&Value>) -> Result<(), StoreError> {
-        if !self.has_others() {
-            return Ok(());
-        }
-        self.hold(&(KEYS.to_owned(), place.to_owned()), content_of_key(value))
-    }
-
-    /// Remembers the value that a key had, or that it was set to.
-    pub(super) fn note_key(&self, place: &str, value: Option<&Value>, is_written: bool) {
-        if !self.has_others() {
-            return;
-        }
-        let (place, content) = ((KEYS.to_owned(), place.to_owned()), content_of_key(value));
-        let mut seen = self.seen.borrow_mut();
-        if is_written { seen.note_written(place, content) } else { seen.note_read(place, content) }
-    }
-
-    fn hold(&self, place: &Place, content: u64) -> Result<(), StoreError> {
-        if !self.seen.borrow().differs(place, content) {
-            return Ok(());
-        }
-        self.connection.doom();
-        Err(StoreError::Conflict)
     }
 
     /// Takes an exclusive lock on a named place until the unit of work ends; not needed on SQLite, which has one

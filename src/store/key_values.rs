@@ -82,7 +82,7 @@ impl KeyValues<'_> {
         let place = place_of(plugin, scope, key);
         self.database.lock_alone(&["key", &place])?;
         let value = self.unnoted_key_value(plugin, scope, key)?;
-        self.database.hold_key_to_seen(&place, value.as_ref())?;
+        self.database.check_key_unchanged(&place, value.as_ref())?;
         Ok(value)
     }
 

@@ -9,7 +9,7 @@ use erp_storage::{Attempt, Catalog, Storage, StoreError};
 use parking_lot::Mutex;
 
 use super::sql::{Connection, LentClient};
-use super::unit_of_work::{Lent, TenantQueues};
+use super::unit_of_work::{DatabaseHandle, TenantQueues};
 use super::{Database, Sealer, UnitOfWork};
 
 /// The source of connections to PostgreSQL: a platform's own pool.
@@ -80,7 +80,7 @@ impl<C: Connections> Storage for LentPool<C> {
 
     fn begin(&self, attempt: Attempt<'_>) -> Result<UnitOfWork, StoreError> {
         let turn = self.queues.wait(attempt)?;
-        let mut unit = UnitOfWork::of(Lent::Own(self.database()?));
+        let mut unit = UnitOfWork::of(DatabaseHandle::Own(self.database()?));
         unit.begin_call()?;
         if turn.is_some() {
             unit.queue_up(attempt.tenant)?;

@@ -2,7 +2,7 @@
 //! changes.
 
 use erp_manifest::Moment;
-use erp_storage::{EntityRef, RollUps, Scope, StoreError, normalize, settle_values};
+use erp_storage::{EntityRef, RollUps, Scope, StoreError, compute_and_check, normalize};
 use serde_json::{Map, Value};
 
 use super::Database;
@@ -31,7 +31,7 @@ pub struct LoadedRow {
 /// [`StoreError::Validation`] if the row breaks a rule of the manifest.
 pub fn settled(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<Map<String, Value>, StoreError> {
     let mut data = normalize(entity, data, true)?;
-    let problems = settle_values(entity, scope, &mut data, Some(&RollUps::of_no_children(entity)));
+    let problems = compute_and_check(entity, scope, &mut data, Some(&RollUps::of_no_children(entity)));
     if !problems.is_empty() {
         return Err(StoreError::Validation { entity: entity.name.to_string(), problems });
     }

@@ -1,6 +1,6 @@
 //! One row at a time: insert, update, replace, restore.
 
-use erp_manifest::{BaseType, Field, FieldType, as_stored};
+use erp_manifest::{BaseType, Field, FieldType, restore_stored};
 use erp_storage::{
     EntityRef, FieldProblem, IdSource, Row, RowChange, RowChangeKind, Scope, StoreError, default_value, normalize,
 };
@@ -88,7 +88,7 @@ pub(super) fn in_order(entity: &EntityRef, mut data: Map<String, Value>) -> Map<
     let mut ordered = Map::with_capacity(data.len());
     for field in &entity.fields {
         if let Some(value) = data.remove(field.name.as_str()) {
-            ordered.insert(field.name.as_str().to_owned(), as_stored(field, value));
+            ordered.insert(field.name.as_str().to_owned(), restore_stored(field, value));
         }
     }
     let mut rest: Vec<(String, Value)> = data.into_iter().collect();
@@ -193,7 +193,7 @@ impl RowWriter<'_> {
     /// differs from what this unit has read before, it fails with [`StoreError::Conflict`].
     fn get_to_write(&self, entity: &EntityRef, scope: &Scope, id: &str, lock: RowLock) -> Result<Row, StoreError> {
         let row = self.database.reader().read_locked(entity, scope, id, lock)?;
-        self.database.hold_to_seen(entity, &row)?;
+        self.database.check_unchanged(entity, &row)?;
         Ok(row)
     }
 

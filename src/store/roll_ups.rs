@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use erp_manifest::expression::{Datum, Type};
 use erp_manifest::{ChildRows, Entity};
-use erp_storage::{AggregateQuery, EntityRef, ListQuery, Metric, RollUps, Scope, StoreError, settle_values};
+use erp_storage::{AggregateQuery, EntityRef, ListQuery, Metric, RollUps, Scope, StoreError, compute_and_check};
 use serde_json::{Map, Value, json};
 
 use super::records;
@@ -98,7 +98,7 @@ impl RowWriter<'_> {
         };
         let before = row.data.clone();
         let roll_ups = self.roll_ups(entity, scope, id)?;
-        let problems = settle_values(entity, scope, &mut row.data, Some(&roll_ups));
+        let problems = compute_and_check(entity, scope, &mut row.data, Some(&roll_ups));
         if !problems.is_empty() {
             return Err(StoreError::Validation { entity: entity.name.to_string(), problems });
         }

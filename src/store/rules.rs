@@ -1,7 +1,7 @@
 //! The manifest's rules for a row: computed fields, conditions, constraints, trees.
 
 use erp_manifest::Field;
-use erp_storage::{EntityRef, FieldProblem, RollUps, Scope, StoreError, settle_values};
+use erp_storage::{EntityRef, FieldProblem, RollUps, Scope, StoreError, compute_and_check};
 use serde_json::{Map, Value};
 
 use super::records::RowWriter;
@@ -26,7 +26,7 @@ impl RowWriter<'_> {
             Some(id) => self.roll_ups(entity, scope, id)?,
             None => RollUps::of_no_children(entity),
         };
-        let mut problems = settle_values(entity, scope, data, Some(&roll_ups));
+        let mut problems = compute_and_check(entity, scope, data, Some(&roll_ups));
         for field in entity.fields.iter().filter(|field| field.no_cycle.as_ref().is_some_and(|circle| **circle)) {
             if let Some(message) = self.circle(entity, scope, id, field, data)? {
                 problems.push(FieldProblem { field: field.name.to_string(), message });

@@ -43,7 +43,7 @@ impl SharedDatabase {
     pub fn begin_to_write(&self) -> Result<UnitOfWork, StoreError> {
         let mut database = self.0.lock_arc();
         database.begin()?;
-        Ok(UnitOfWork::of(Lent::Shared(database)))
+        Ok(UnitOfWork::of(DatabaseHandle::Shared(database)))
     }
 }
 
@@ -58,7 +58,7 @@ impl Storage for SharedDatabase {
         } else {
             database.begin_call()?;
         }
-        Ok(UnitOfWork::of(Lent::Shared(database)))
+        Ok(UnitOfWork::of(DatabaseHandle::Shared(database)))
     }
 }
 
@@ -215,7 +215,7 @@ impl Storage for Pool {
         } else {
             database.begin_call()?;
         }
-        let mut unit = UnitOfWork::of(Lent::Pooled(database));
+        let mut unit = UnitOfWork::of(DatabaseHandle::Pooled(database));
         if turn.is_some() {
             unit.queue_up(attempt.tenant)?;
             unit.turn = turn;
@@ -227,7 +227,7 @@ impl Storage for Pool {
 /// A unit of work that has begun, with a connection for itself until it ends. If it is dropped before the commit,
 /// nothing of it is kept.
 pub struct UnitOfWork {
-    database: Lent,
+    database: DatabaseHandle,
     /// The limit of the statements before this unit of work.
     limit_before: Option<StatementLimit>,
     /// The turn of the tenant: its other queued calls wait meanwhile.
@@ -235,7 +235,7 @@ pub struct UnitOfWork {
 }
 
 /// How a unit of work holds its database.
-pub(super) enum Lent {
+pub(super) enum DatabaseHandle {
     /// It is dropped with the unit of work.
     Own(Database),
     Shared(ArcMutexGuard<RawMutex, Database>),
@@ -243,7 +243,7 @@ pub(super) enum Lent {
 }
 
 impl UnitOfWork {
-    pub(super) fn of(database: Lent) -> UnitOfWork {
+    pub(super) fn of(database: DatabaseHandle) -> UnitOfWork {
         UnitOfWork { database, limit_before: None, turn: None }
     }
 
@@ -280,9 +280,9 @@ impl Deref for UnitOfWork {
 
     fn deref(&self) -> &Database {
         match &self.database {
-            Lent::Own(database) => database,
-            Lent::Shared(database) => database,
-            Lent::Pooled(database) => database,
+            DatabaseHandle::Own(database) => database,
+            DatabaseHandle::Shared(database) => database,
+            DatabaseHandle::Pooled(database) => database,
         }
     }
 }
@@ -290,9 +290,9 @@ impl Deref for UnitOfWork {
 impl DerefMut for UnitOfWork {
     fn deref_mut(&mut self) -> &mut Database {
         match &mut self.database {
-            Lent::Own(database) => database,
-            Lent::Shared(database) => database,
-            Lent::Pooled(database) => database,
+            DatabaseHandle::Own(database) => database,
+            DatabaseHandle::Shared(database) => database,
+            DatabaseHandle::Pooled(database) => database,
         }
     }
 }

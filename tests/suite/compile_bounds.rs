@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use erp_component::excess;
 use erp_package::archive::{self, PackageParts};
+use erp_plugin::settings::compiler_program;
 use erp_runtime::{Compilation, CompileLimits, Interrupt, Runtime, RuntimeError};
 use serde_json::json;
 
@@ -19,7 +20,7 @@ fn component(family: &str, size: u32) -> Vec<u8> {
 }
 
 fn apart(limits: CompileLimits) -> Host {
-    let compilation = Compilation { program: Some(erp_plugin()), limits, ..Compilation::default() };
+    let compilation = Compilation { program: Some(compiler_program(erp_plugin())), limits, ..Compilation::default() };
     Host::over(Runtime::new(compilation).unwrap())
 }
 
@@ -97,7 +98,7 @@ fn the_process_that_compiles_gets_no_environment() {
     let (program, heard) = (folder.path().join("compiler"), folder.path().join("heard"));
     std::fs::write(&program, format!("#!/bin/sh\n/usr/bin/env > {}\n", heard.display())).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    let compilation = Compilation { program: Some(program), ..Compilation::default() };
+    let compilation = Compilation { program: Some(program.into()), ..Compilation::default() };
     let host = Host::over(Runtime::new(compilation).unwrap());
     assert!(host.load(&HONEST.component()).is_err(), "it made no code");
     let heard = std::fs::read_to_string(heard).unwrap();
@@ -132,7 +133,7 @@ fn compiling_ends_at_its_bounds_of_time_and_memory_and_nothing_is_lost() {
 #[test]
 fn compiling_ends_when_it_is_interrupted_and_is_done_again_afterwards() {
     let slow = component("change in {} loops", 4_000);
-    let compilation = Compilation { program: Some(erp_plugin()), ..Compilation::default() };
+    let compilation = Compilation { program: Some(compiler_program(erp_plugin())), ..Compilation::default() };
     let runtime = Runtime::new(compilation).unwrap();
     let interrupt = Interrupt::default();
     std::thread::scope(|scope| {

@@ -103,7 +103,10 @@ fn subscription(subject: &CheckSubject<'_>, pattern: &Spanned<String>, findings:
         );
         let message = format!("nothing publishes `{pattern}`");
         findings.add(SUBSCRIPTION, pattern.span(), message, "never heard", Some(help));
-    } else if manifest.needs().next().is_none() && manifest.wishes().next().is_none() && !manifest.is_legacy() {
+    } else if manifest.needs().next().is_none()
+        && manifest.optional_dependencies().next().is_none()
+        && !manifest.is_legacy()
+    {
         let help = "name the plugin that publishes it: [[dependencies.plugins]] with `optional = true`".to_owned();
         let message = format!("no known plugin publishes `{pattern}`");
         findings.add(UNKNOWN_EVENT, pattern.span(), message, "of no declared plugin", Some(help));

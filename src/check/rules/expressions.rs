@@ -3,7 +3,7 @@
 use erp_manifest::codes::{Code, codes};
 use erp_manifest::document::did_you_mean;
 use erp_manifest::expression::{Expression, ExpressionProblem, FieldKind, RollUp, RollUpFunction, Type};
-use erp_manifest::{Entity, Field, Manifest, NoChildRows};
+use erp_manifest::{ChildRowsError, Entity, Field, Manifest};
 
 use super::super::{CheckSubject, Findings};
 use crate::rules::relations::UNKNOWN_ENTITY;
@@ -89,7 +89,7 @@ fn roll_up_kind(
 ) -> Result<(Type, bool), (Code, String, Option<String>)> {
     let children = &roll_up.children;
     let rows = manifest.child_rows(entity, children).map_err(|none| match none {
-        NoChildRows::Unknown => {
+        ChildRowsError::Unknown => {
             let help = did_you_mean(children, manifest.child_names(entity)).unwrap_or_else(|| {
                 format!(
                     "child rows are those of a `one_to_many` relation, or of an entity with a `ref` to `{}`",
@@ -98,7 +98,7 @@ fn roll_up_kind(
             });
             (UNKNOWN_ENTITY, format!("`{children}` names no child rows of `{}`", *entity.name), Some(help))
         }
-        NoChildRows::SeveralKeys(keys) => {
+        ChildRowsError::SeveralKeys(keys) => {
             let message = format!("`{children}` refers to `{}` by several fields: {}", *entity.name, keys.join(", "));
             let help =
                 "declare a `one_to_many` relation with the `foreign_key` that is meant, and write its name".to_owned();

@@ -178,7 +178,7 @@ fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings
     let mut shown = 0;
     for (index, row) in fixture.tables().enumerate() {
         let unknown = row.keys().find(|name| entity.field(name).is_none()).map(|name| format!("`{name}` is no field"));
-        let problem = unknown.or_else(|| row.iter().find_map(|(name, value)| misfit(entity, name, value)));
+        let problem = unknown.or_else(|| row.iter().find_map(|(name, value)| expected_instead_of(entity, name, value)));
         let missing = || {
             let needed = entity.fields.iter().filter(|field| {
                 field.required && field.default.is_none() && field.computed.is_none() && field.numbering.is_none()
@@ -197,7 +197,7 @@ fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings
     }
 }
 
-fn misfit(entity: &Entity, name: &str, value: &Value) -> Option<String> {
+fn expected_instead_of(entity: &Entity, name: &str, value: &Value) -> Option<String> {
     let field = entity.field(name)?;
     // A reference may identify its row by the row's title.
     let is_title =

@@ -137,7 +137,7 @@ fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_
         bad(property.kind.span(), message, "not a select", "write `kind = \"select\"`, or take the options away");
     }
     if let Some(default) = &property.default
-        && let Some(wanted) = property.misfit(default)
+        && let Some(wanted) = property.expected_instead_of(default)
     {
         bad(default.span(), format!("the default of `{}` must be {wanted}", **name), "another value", "write one");
     }

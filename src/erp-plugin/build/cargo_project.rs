@@ -11,7 +11,7 @@ use crate::settings::private_variables;
 
 /// The arguments of `cargo metadata`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CargoQuestion<'q> {
+pub(super) struct MetadataQuery<'q> {
     /// The folder of the package, absolute and without symbolic links.
     pub(super) root: &'q Path,
     /// The cargo program to run.
@@ -21,7 +21,7 @@ pub(super) struct CargoQuestion<'q> {
     /// Whether the lock file may not change.
     pub(super) locked: bool,
     /// Whether `locked` is the default, which the user did not ask for.
-    pub(super) locks_by_itself: bool,
+    pub(super) locked_by_default: bool,
     /// cargo's home, where it is not the usual one.
     pub(super) home: Option<&'q Path>,
 }
@@ -46,13 +46,13 @@ pub struct LocalPackage {
 
 impl CargoProject {
     /// Reads the metadata of the package in a folder and of all its dependencies; cargo downloads missing ones.
-    pub(super) fn learn(question: CargoQuestion<'_>) -> Result<CargoProject, BuildError> {
+    pub(super) fn learn(question: MetadataQuery<'_>) -> Result<CargoProject, BuildError> {
         let shallow = ask(question, true)?;
         let own = own_package(&shallow, question.root)?.id.clone();
         let has_lock = shallow.workspace_root.join("Cargo.lock").is_file();
-        let locked = question.locked && (has_lock || !question.locks_by_itself);
-        let metadata = ask(CargoQuestion { locked, ..question }, false).map_err(|error| match error {
-            BuildError::Metadata(said) if locked && question.locks_by_itself && said.contains("--locked") => {
+        let locked = question.locked && (has_lock || !question.locked_by_default);
+        let metadata = ask(MetadataQuery { locked, ..question }, false).map_err(|error| match error {
+            BuildError::Metadata(said) if locked && question.locked_by_default && said.contains("--locked") => {
                 BuildError::LockOutdated
             }
             other => other,
@@ -61,7 +61,7 @@ impl CargoProject {
     }
 
     /// Reads the metadata without dependencies, so that cargo need not read the lock file.
-    pub(super) fn learn_shallow(question: CargoQuestion<'_>) -> Result<CargoProject, BuildError> {
+    pub(super) fn learn_shallow(question: MetadataQuery<'_>) -> Result<CargoProject, BuildError> {
         let metadata = ask(question, true)?;
         let own = own_package(&metadata, question.root)?.id.clone();
         Ok(CargoProject { metadata, own })
@@ -142,7 +142,7 @@ fn own_package<'m>(metadata: &'m Metadata, root: &Path) -> Result<&'m Package, B
     }
 }
 
-fn ask(question: CargoQuestion<'_>, is_shallow: bool) -> Result<Metadata, BuildError> {
+fn ask(question: MetadataQuery<'_>, is_shallow: bool) -> Result<Metadata, BuildError> {
     let mut command = MetadataCommand::new();
     for name in private_variables() {
         command.env_remove(name);

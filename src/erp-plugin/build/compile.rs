@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::cancel::Cancel;
 use super::cargo_config::{CargoConfig, CargoVariables, NamedLinker};
-use super::cargo_project::{CargoProject, CargoQuestion};
+use super::cargo_project::{CargoProject, MetadataQuery};
 use super::reproducible::make_reproducible;
 use super::source_files::{cargo_files, read_variables};
 use super::toolchain::{TARGET, Toolchain};
@@ -52,11 +52,11 @@ pub struct BuildOptions {
     pub profile: Profile,
     /// cargo's `--target-dir`.
     pub target_dir: Option<PathBuf>,
-    /// cargo's `--locked`. With `locks_by_itself` it applies only where a lock file exists.
+    /// cargo's `--locked`. With `locked_by_default` it applies only where a lock file exists.
     pub locked: bool,
     /// Whether `locked` is the default, which the user did not ask for: then [`BuildError::LockOutdated`] replaces
     /// cargo's message.
-    pub locks_by_itself: bool,
+    pub locked_by_default: bool,
     /// cargo's `--offline`.
     pub offline: bool,
     /// cargo's home, where it is known.
@@ -72,12 +72,12 @@ pub struct BuildOptions {
     /// Cancels the build.
     pub cancel: Cancel,
     /// The destination of cargo's progress messages.
-    pub speech: Speech,
+    pub speech: MessageTarget,
 }
 
 /// The destination of cargo's progress messages, which are separate from the compiler's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Speech {
+pub enum MessageTarget {
     /// The terminal, while cargo runs.
     #[default]
     Terminal,
@@ -140,12 +140,12 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Com
     let root = fs_err::canonicalize(&options.root).unwrap_or_else(|_| options.root.clone());
     let config = CargoConfig::read(&root, &options.variables);
     let began = now();
-    let question = CargoQuestion {
+    let question = MetadataQuery {
         root: &root,
         cargo: &options.cargo,
         offline: options.offline,
         locked: options.locked,
-        locks_by_itself: options.locks_by_itself,
+        locked_by_default: options.locked_by_default,
         home: options.cargo_home.as_deref(),
     };
     // The user waits for this after every edit, and `cargo metadata` costs as much as a small build.
@@ -168,7 +168,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Com
         command.arg("--target-dir").arg(folder);
     }
     let has_lock = || project.as_ref().is_none_or(|project| project.lock_file().is_file());
-    let locked = options.locked && (!options.locks_by_itself || has_lock());
+    let locked = options.locked && (!options.locked_by_default || has_lock());
     for (flag, wanted) in [("--locked", locked), ("--offline", options.offline), ("--quiet", options.quiet)] {
         if wanted {
             command.arg(flag);
@@ -178,7 +178,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Com
         make_reproducible(&mut command, options, &root, project, &config);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped());
-    if options.speech == Speech::Messages {
+    if options.speech == MessageTarget::Messages {
         command.stderr(Stdio::piped());
     }
     let mut cargo = options.cancel.spawn(&mut command).map_err(BuildError::Cargo)?;

@@ -148,14 +148,14 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     let mut directory = Directory::default();
     directory.add_tenant(tenant);
     let mut platform = Platform::new(runtime, database, surroundings, directory);
-    platform.set_gate(Gate::of_version(plugin.manifest().developed_for()));
+    platform.set_gate(Gate::of_version(plugin.manifest().dev_platform_version()));
     platform.lifecycle().run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
     platform.take_activity();
     platform.call_settings.detail = Detail::Source;
     platform.call_settings.limits = limits;
     let outcome = match &arguments {
-        Some(arguments) => platform.call_named(&id, &identity, args.call.trim(), arguments),
-        None => platform.call_by_name(&id, &identity, args.call.trim()),
+        Some(arguments) => platform.exports().call(&id, &identity, args.call.trim(), arguments),
+        None => platform.exports().call_wave(&id, &identity, args.call.trim()),
     };
     if let Err(CallError::BadCall(message)) = &outcome {
         return Err(usage(message.clone()).hint("erp-plugin inspect --wit shows the exports with their types"));

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use erp_check::{
-    CheckSubject, RULE_SET, STALE_COMPONENT, check_component, check_evolution, check_manifest, weigh, without_followers,
+    CheckSubject, RULE_SET, STALE_COMPONENT, apply_severities, check_component, check_evolution, check_manifest,
+    without_consequential,
 };
 use erp_files::FileAccess;
 use erp_manifest::Manifest;
@@ -98,9 +99,9 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
     context.ui.report(&report);
     match context.ui.format() {
         Format::Sarif => {
-            context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET, &context.way_from_repository())));
+            context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET, &context.path_from_repository())));
         }
-        Format::Github => context.ui.raw_result(&github(&report, &context.way_from_repository())),
+        Format::Github => context.ui.raw_result(&github(&report, &context.path_from_repository())),
         Format::Junit => context.ui.raw_result(&junit(&report)),
         _ => {
             let result = CheckResult {
@@ -170,7 +171,7 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
     if let Some(manifest) = &manifest {
         let found =
             check_manifest(&CheckSubject { manifest, source: &project.source, file: &|path| project.file(path) });
-        let found = without_followers(found, &report, &project.source);
+        let found = without_consequential(found, &report, &project.source);
         report.extend(found);
         report.extend(check_files(project, manifest));
         let looked = look_at_component(context, args, project, manifest)?;
@@ -191,7 +192,7 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
             report.extend(check_evolution(&subject, &previous));
         }
         if args.profile == ProfileArg::Project {
-            weigh(&mut report, &manifest.check);
+            apply_severities(&mut report, &manifest.check);
         }
     }
     report.sort();

@@ -15,5 +15,5 @@ pub(crate) struct InitArgs {
 }
 
 pub(super) fn run(context: &Context, args: &InitArgs) -> CommandResult {
-    scaffold(context, &args.template, &context.directory, TargetFolder::FolderThatIsThere)
+    scaffold(context, &args.template, &context.directory, TargetFolder::ExistingFolder)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use erp_component::{ComponentInfo, Module, ModuleFunction, Producer};
-use erp_manifest::contract::{Border, best_target, targets};
+use erp_manifest::contract::{InterfaceSet, best_target, targets};
 use erp_manifest::digest::sha256_hex;
 use erp_manifest::exit_code::ExitCode;
 use erp_manifest::{ByteSize, Capabilities};
@@ -322,7 +322,7 @@ fn component_json(bytes: &[u8], info: &ComponentInfo) -> Result<ComponentJson, C
         let names = |interface: &erp_manifest::contract::Interface| interface.functions.keys().cloned().collect();
         interfaces.iter().map(|interface| (interface.name.clone(), names(interface))).collect()
     };
-    let Border { imports, exports } = &info.border;
+    let InterfaceSet { imports, exports } = &info.border;
     let (fitting, told) = (targets(&info.border), erp_component::description(bytes));
     Ok(ComponentJson {
         bytes: bytes.len() as u64,

@@ -112,7 +112,7 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, ta
     let planned_crate = planned.iter().any(|file| file.path == "Cargo.toml");
     write(folder, &planned, target)?;
     let files: Vec<String> = planned.into_iter().map(|file| file.path).collect();
-    let is_there = target == TargetFolder::FolderThatIsThere;
+    let is_there = target == TargetFolder::ExistingFolder;
     let shown = if is_there { ".".to_owned() } else { context.shown(folder) };
     context.ui.status("Created", format!("{id} from {} in {shown}", found.from));
     for entity in answers.entities.iter().filter(|_| args.from.is_some()) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use erp_manifest::exit_code::ExitCode;
 use erp_manifest::{NodeKind, NodeType, PermissionGrant, PluginId, TenantId};
-use erp_platform::{Directory, Gate, Identity, NodeAnswer, NodeRequest, Platform};
+use erp_platform::{Directory, Gate, Identity, NodeRequest, NodeResult, Platform};
 use erp_runtime::{Caller, NodePlace, NodeTask, Surroundings};
 use erp_store::Database;
 use schemars::JsonSchema;
@@ -247,7 +247,7 @@ fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
         task,
     };
     platform.take_activity();
-    let answer = platform.nodes().ask_node(&Identity { tenant, caller }, request).map_err(|error| {
+    let answer = platform.nodes().run_node(&Identity { tenant, caller }, request).map_err(|error| {
         let exit_code = if matches!(error.status(), 400 | 404) { ExitCode::Usage } else { ExitCode::Findings };
         let problems = error.details["problems"].as_array().cloned().unwrap_or_default();
         let retryable = error.details["retryable"] == true;
@@ -259,7 +259,7 @@ fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
         })
     })?;
     let calls = platform.take_activity().calls;
-    let NodeAnswer { plugin, version, output, error } = answer;
+    let NodeResult { plugin, version, output, error } = answer;
     let logs = calls.iter().flat_map(|call| &call.trace.logs);
     let result = NodeRunResult {
         ok: error.is_none(),
@@ -335,7 +335,7 @@ fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Resu
             let purpose = if nodes.release { Purpose::Ship } else { Purpose::Trial };
             let component = context.present_component(&open, &nodes.component, purpose)?.bytes;
             let plugin = runtime.load(&component, Arc::new(open.manifest))?;
-            platform.set_gate(Gate::of_version(plugin.manifest().developed_for()));
+            platform.set_gate(Gate::of_version(plugin.manifest().dev_platform_version()));
             platform
                 .lifecycle()
                 .run_loaded(&plugin)

@@ -12,7 +12,7 @@ use erp_package::archive::manifest_entry;
 
 use crate::build::{CargoConfig, PresentInputs, Profile, changes, folders_beside, source_changes, workspace_of};
 use crate::command_error::{CommandError, codes};
-use crate::commands::build::{build_and_keep, component_without_code};
+use crate::commands::build::{build_and_write, component_without_code};
 use crate::commands::open_project::OpenProject;
 use crate::context::Context;
 use crate::project::Project;
@@ -151,7 +151,7 @@ impl Context {
                     let why = in_words(&stale.changes);
                     self.ui.detail(format!("{} is stale: {why}", self.shown(&stale.file)));
                 }
-                build_and_keep(self, open, if ships { Profile::Release } else { Profile::Dev })
+                build_and_write(self, open, if ships { Profile::Release } else { Profile::Dev })
             }
         }
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::build::{LinkedParts, Strip, build_options, finish};
 use super::generate::world_of;
 use super::pack::manifest_entry;
-use crate::build::{Elsewhere, Profile, compile};
+use crate::build::{Profile, SourceCopy, compile};
 use crate::command_error::{CommandError, codes};
 use crate::commands::present_component::manifest_digest;
 use crate::context::Context;
@@ -43,7 +43,7 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
     }
     let parts = LinkedParts { parts: Vec::new(), world: world_of(&manifest)? };
     let here = build_options(context, &project, Profile::Release)?;
-    let elsewhere = Elsewhere::of(&here)?;
+    let elsewhere = SourceCopy::of(&here)?;
     context.ui.status("Rebuilding", "in another folder, with another home of cargo");
     let compiled = compile(&elsewhere.options(&here)?, |message| context.ui.foreign(message))?;
     let Description { revision, source, .. } = description(like);

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::migrate::{self, BumpReason, VersionOf};
+use super::migrate::{self, BumpReason, PluginVersion};
 use crate::build::workspace_of;
 use crate::command_error::{CommandError, codes};
 use crate::commands::open_project::OpenProject;
@@ -202,7 +202,7 @@ fn compared(
     args: &VersionArgs,
     open: &OpenProject,
     current: &str,
-) -> Result<Option<(String, VersionOf)>, CommandError> {
+) -> Result<Option<(String, PluginVersion)>, CommandError> {
     if let Some(since) = &args.since {
         return Ok(Some((since.clone(), migrate::read_version(context, since)?)));
     }
@@ -232,10 +232,10 @@ fn last_package(open: &OpenProject) -> Option<PathBuf> {
 /// The least version that the changes since `old` demand, and the reasons; `None` if nothing changed.
 fn least(
     context: &Context,
-    old: &VersionOf,
+    old: &PluginVersion,
     open: &OpenProject,
 ) -> Result<(Option<Version>, Vec<BumpReason>), CommandError> {
-    let new = VersionOf::of_open(open);
+    let new = PluginVersion::of_open(open);
     let reasons = migrate::reasons(context, old, &new);
     let before = parsed(&old.manifest.metadata.version)?;
     Ok((reasons.first().map(|reason| reason.bump.apply(&before)), reasons))

@@ -295,7 +295,7 @@ fn still_loads(context: &Context, file: &Path, old: &WitText, new: &WitText) -> 
     let bytes = component_of(&context.read(file)?)?;
     let border = erp_component::read(&bytes).map_err(|finding| CommandError::from_finding(*finding))?.border;
     let border = contract::without_versions(border);
-    let problems = |world: &contract::Border| -> Vec<String> {
+    let problems = |world: &contract::InterfaceSet| -> Vec<String> {
         compare(&border, world).iter().filter(|found| found.prevents_loading()).map(Mismatch::reason).collect()
     };
     // Of the worlds that the component fits, it was built for the one with the most exports.

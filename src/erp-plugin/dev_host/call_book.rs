@@ -22,7 +22,7 @@ const KEPT_VERSIONS: usize = 10_000;
 
 /// An answered request, as the call book notes it.
 #[derive(Debug, Clone)]
-pub(super) struct PendingRequest {
+pub(super) struct AnsweredRequest {
     pub(super) method: String,
     pub(super) path: String,
     /// Whether its route changes nothing.
@@ -77,7 +77,7 @@ impl CallBook {
         &mut self,
         journal: &Journal,
         directory: &Directory,
-        asked: Option<PendingRequest>,
+        asked: Option<AnsweredRequest>,
         activity: Activity,
     ) {
         let Activity { calls, changes, events, upgrades } = activity;
@@ -112,7 +112,7 @@ impl CallBook {
         }
     }
 
-    fn keep_request(&mut self, journal: &Journal, asked: &PendingRequest, changes: &[Arc<RowChange>]) {
+    fn keep_request(&mut self, journal: &Journal, asked: &AnsweredRequest, changes: &[Arc<RowChange>]) {
         let id = self.next();
         let shown = json!({
             "id": id, "kind": "request", "label": format!("{} {}", asked.method, asked.path), "method": asked.method,

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::projects::{Candidate, GenerationCause, ProjectStage, Projects};
 use super::shared::Shared;
-use super::workshop::{Built, FittingComponent, FollowedPlace, Trouble, TroubleStage};
+use super::workshop::{FailureStage, FittingComponent, ProjectBuild, ProjectFailure, ProjectPlace};
 use crate::build::Cancel;
 use crate::project::{Concern, FolderWatch};
 
@@ -40,7 +40,7 @@ pub(super) struct Followers {
 #[derive(Debug)]
 struct Follower {
     index: usize,
-    place: FollowedPlace,
+    place: ProjectPlace,
     watch: FolderWatch,
     build: Option<Build>,
     /// Signals that a build has ended.
@@ -58,10 +58,10 @@ struct Follower {
 /// A running build.
 #[derive(Debug)]
 struct Build {
-    done: Receiver<Result<Built, Trouble>>,
+    done: Receiver<Result<ProjectBuild, ProjectFailure>>,
     started: Instant,
     /// When it ended, and its result.
-    ended: Option<(Instant, Result<Built, Trouble>)>,
+    ended: Option<(Instant, Result<ProjectBuild, ProjectFailure>)>,
 }
 
 impl Followers {
@@ -100,7 +100,7 @@ impl Followers {
                 // A bug that one change triggers must not stop the followers of the other projects.
                 if catch_unwind(AssertUnwindSafe(|| follower.step(&shared, projects))).is_err() {
                     let summary = "erp-plugin failed on this change, which is a bug; save again".to_owned();
-                    let trouble = Trouble { stage: TroubleStage::Component, text: summary.clone(), summary };
+                    let trouble = ProjectFailure { stage: FailureStage::Component, text: summary.clone(), summary };
                     projects.fail(&shared, follower.index, trouble);
                 }
                 has_started |= projects.live(follower.index) != before;
@@ -162,7 +162,7 @@ impl Follower {
             Ok(None) | Err(_) if needs_build => return self.start_build(shared, projects),
             Ok(None) => {
                 let summary = "there is no component; save again, or run `erp-plugin build`".to_owned();
-                let trouble = Trouble { stage: TroubleStage::Component, text: summary.clone(), summary };
+                let trouble = ProjectFailure { stage: FailureStage::Component, text: summary.clone(), summary };
                 return projects.fail(shared, index, trouble);
             }
             Err(trouble) => return projects.fail(shared, index, trouble),
@@ -231,7 +231,7 @@ impl Follower {
                 Ok(done) => done,
                 Err(TryRecvError::Disconnected) => {
                     let summary = "the build was lost; save again".to_owned();
-                    Err(Trouble { stage: TroubleStage::Build, text: summary.clone(), summary })
+                    Err(ProjectFailure { stage: FailureStage::Build, text: summary.clone(), summary })
                 }
             };
             build.ended = Some((Instant::now(), done));
@@ -253,7 +253,7 @@ impl Follower {
         let told = json!({ "project": self.place.name, "state": state, "milliseconds": milliseconds, "text": text });
         shared.journal.append("build", &told);
         match done {
-            Ok(Built { component, .. }) => {
+            Ok(ProjectBuild { component, .. }) => {
                 self.refresh(shared, projects, GenerationCause::Build, Some(component));
             }
             Err(trouble) => projects.fail(shared, self.index, trouble),

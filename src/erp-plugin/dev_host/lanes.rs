@@ -24,7 +24,7 @@ use erp_platform::{Activity, Body, Origin, Platform, PlatformError, Request, Res
 use erp_runtime::lock;
 use erp_storage::StoreError;
 
-use super::call_book::PendingRequest;
+use super::call_book::AnsweredRequest;
 use super::hosted_platform::WRITERS_WAIT;
 use super::queues::{CALLERS, COMPILERS, DELIVERERS, Job, JobResult, Queue, QueuedWork, Queues, READERS};
 use super::shared::{Shared, tenants_of};
@@ -374,13 +374,13 @@ fn settle(shared: &Shared, mut done: JobResult) {
     }
 }
 
-fn asked_of(done: &JobResult) -> PendingRequest {
+fn asked_of(done: &JobResult) -> AnsweredRequest {
     let request = &done.job.request;
     let error = match &done.response.body {
         Body::Json(body) if done.response.status >= 400 => Some(body.clone()),
         _ => None,
     };
-    PendingRequest {
+    AnsweredRequest {
         method: request.method.clone(),
         path: request.path.clone(),
         only_reads: done.job.effect.only_reads(),

@@ -30,4 +30,6 @@ pub use place::HostPlace;
 pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder, SettlingRule};
 pub use server::{DevHost, DevHostError, Options, outlives_panics};
 pub use state_folder::{StateFolder, StateFolderError, UserToken};
-pub use workshop::{Built, FittingComponent, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+pub use workshop::{
+    CheckedProject, FailureStage, FittingComponent, ProjectBuild, ProjectFailure, ProjectPlace, ProjectTools,
+};

@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::shared::Shared;
-use super::workshop::{FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+use super::workshop::{CheckedProject, FailureStage, ProjectFailure, ProjectPlace, ProjectTools};
 use crate::build::Cancel;
 
 /// The most generations that are kept, to go back to.
@@ -96,10 +96,10 @@ pub(super) struct Candidate {
 /// A followed project.
 #[derive(Debug)]
 pub(super) struct FollowedProject {
-    place: FollowedPlace,
+    place: ProjectPlace,
     plugin: Option<String>,
     stage: ProjectStage,
-    trouble: Option<Trouble>,
+    trouble: Option<ProjectFailure>,
     remarks: String,
     generations: VecDeque<Generation>,
     live: Option<u64>,
@@ -112,7 +112,7 @@ pub(super) struct FollowedProject {
 /// All followed projects.
 #[derive(Debug)]
 pub(super) struct Projects {
-    pub(super) workshop: Arc<dyn Workshop>,
+    pub(super) workshop: Arc<dyn ProjectTools>,
     /// Loads components that were just built: it compiles them fast.
     pub(super) edits: Runtime,
     list: Mutex<Vec<FollowedProject>>,
@@ -125,7 +125,7 @@ pub(super) struct Projects {
 }
 
 impl Projects {
-    pub(super) fn new(workshop: Arc<dyn Workshop>) -> Result<Projects, RuntimeError> {
+    pub(super) fn new(workshop: Arc<dyn ProjectTools>) -> Result<Projects, RuntimeError> {
         let places = workshop.places();
         let followed = places.into_iter().map(|place| FollowedProject {
             place,
@@ -158,7 +158,7 @@ impl Projects {
     }
 
     /// The places of the projects.
-    pub(super) fn places(&self) -> Vec<FollowedPlace> {
+    pub(super) fn places(&self) -> Vec<ProjectPlace> {
         self.list().iter().map(|followed| followed.place.clone()).collect()
     }
 
@@ -167,7 +167,7 @@ impl Projects {
     }
 
     /// The place of a plugin's project.
-    pub(super) fn place(&self, plugin: &str) -> Option<FollowedPlace> {
+    pub(super) fn place(&self, plugin: &str) -> Option<ProjectPlace> {
         let index = self.index(plugin)?;
         Some(self.list()[index].place.clone())
     }
@@ -205,7 +205,7 @@ impl Projects {
     pub(super) fn waits_for_others(&self, index: usize) -> bool {
         let list = self.list();
         list[index].build.is_none()
-            && list[index].trouble.as_ref().is_some_and(|trouble| trouble.stage == TroubleStage::Start)
+            && list[index].trouble.as_ref().is_some_and(|trouble| trouble.stage == FailureStage::Start)
     }
 
     fn change(&self, shared: &Shared, index: usize, change: impl FnOnce(&mut FollowedProject)) {
@@ -239,11 +239,11 @@ impl Projects {
     }
 
     /// Notes the remarks of the check of a manifest.
-    pub(super) fn note_read(&self, shared: &Shared, index: usize, project: &ReadProject) {
+    pub(super) fn note_read(&self, shared: &Shared, index: usize, project: &CheckedProject) {
         self.change(shared, index, |followed| followed.remarks.clone_from(&project.remarks));
     }
 
-    pub(super) fn fail(&self, shared: &Shared, index: usize, trouble: Trouble) {
+    pub(super) fn fail(&self, shared: &Shared, index: usize, trouble: ProjectFailure) {
         shared.say(&format!("{}: {}", self.list()[index].place.name, trouble.summary));
         shared.say(trouble.text.trim_end());
         self.change(shared, index, |followed| {
@@ -258,7 +258,7 @@ impl Projects {
         &self,
         shared: &Shared,
         index: usize,
-        project: &ReadProject,
+        project: &CheckedProject,
         code_sha256: &str,
     ) -> bool {
         let is_same = {
@@ -419,7 +419,7 @@ pub(super) fn no_generation(plugin: &str, number: u64) -> PlatformError {
 }
 
 /// The trouble of a version that the platform refused.
-fn trouble_of(error: &PlatformError) -> Trouble {
+fn trouble_of(error: &PlatformError) -> ProjectFailure {
     let asks = error.code == errors::MIGRATION_ROWS_AT_STAKE;
     let mut text = error.message.clone();
     if let Some(frames) = error.details.get("frames").and_then(Value::as_array) {
@@ -438,11 +438,11 @@ fn trouble_of(error: &PlatformError) -> Trouble {
             ));
         }
     }
-    let stage = if asks { TroubleStage::Rows } else { TroubleStage::Start };
+    let stage = if asks { FailureStage::Rows } else { FailureStage::Start };
     let summary = if asks {
         format!("rows would be lost, and the last version serves on: {}", error.message)
     } else {
         format!("the new version does not start: {}", error.message)
     };
-    Trouble { stage, summary, text }
+    ProjectFailure { stage, summary, text }
 }

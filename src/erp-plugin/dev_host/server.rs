@@ -24,7 +24,7 @@ use super::projects::Projects;
 use super::record::Record;
 use super::shared::{Shared, SharedParts};
 use super::terminal::Terminal;
-use super::workshop::Workshop;
+use super::workshop::ProjectTools;
 use super::{
     FolderEvent, FolderOutcome, HostPlace, PluginFolder, SettlingRule, StateFolder, StateFolderError, lanes, sockets,
 };
@@ -48,7 +48,7 @@ pub struct Options {
     /// A folder whose packages run.
     pub plugins: Option<PathBuf>,
     /// Reads and builds the followed projects. None: no project is followed.
-    pub workshop: Option<Arc<dyn Workshop>>,
+    pub workshop: Option<Arc<dyn ProjectTools>>,
     /// Whether known defects of today's platform are imitated.
     pub imitates_quirks: bool,
     /// The version that the platform reports. None: `erp_manifest::contract::PLATFORM_VERSION`.
@@ -64,7 +64,7 @@ pub struct Options {
     /// Receives the lines for the terminal.
     pub tell: SyncSender<String>,
     /// Whether successful requests are printed too.
-    pub tells_all: bool,
+    pub prints_all_requests: bool,
 }
 
 /// Why a dev host cannot start or serve.
@@ -145,7 +145,7 @@ impl DevHost {
             platform_version: options.platform_version,
         });
         let projects = options.workshop.map(Projects::new).transpose()?.map(Arc::new);
-        platform.lifecycle().recover_but(&projects.as_ref().map(|projects| projects.names()).unwrap_or_default())?;
+        platform.lifecycle().recover_except(&projects.as_ref().map(|projects| projects.names()).unwrap_or_default())?;
         let memory = state_folder.plugin_folder_memory();
         let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));
         if let Some(folder) = &mut folder {
@@ -160,7 +160,7 @@ impl DevHost {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(listen)?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let terminal = Terminal::new(options.tell, options.tells_all);
+        let terminal = Terminal::new(options.tell, options.prints_all_requests);
         let record = options.record.map(Record::new);
         let port = address.port();
         let shared = Arc::new(Shared::new(SharedParts { platform, state_folder, terminal, record, port })?);

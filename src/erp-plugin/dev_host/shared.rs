@@ -9,7 +9,7 @@ use erp_storage::StoreError;
 use tokio::sync::Semaphore;
 
 use super::StateFolder;
-use super::call_book::{CallBook, PendingRequest};
+use super::call_book::{AnsweredRequest, CallBook};
 use super::frames::FrameTickets;
 use super::hosted_platform::{FirstPlatform, HostedPlatform};
 use super::journal::Journal;
@@ -150,13 +150,13 @@ impl Shared {
     }
 
     /// Publishes activity to the stream, the recording and the terminal.
-    pub(super) fn note(&self, asked: Option<PendingRequest>, activity: Activity) {
+    pub(super) fn note(&self, asked: Option<AnsweredRequest>, activity: Activity) {
         if let Some(record) = &self.record
             && let Err(error) = record.add(activity.recorded_lines().as_bytes())
         {
             self.say(&format!("cannot record: {error}"));
         }
-        if let Some(asked) = asked.as_ref().filter(|asked| self.terminal.tells_all || asked.status >= 400) {
+        if let Some(asked) = asked.as_ref().filter(|asked| self.terminal.prints_all_requests || asked.status >= 400) {
             self.say(&format!("{} {} {}", asked.status, asked.method, asked.path));
         }
         for line in lines(&activity) {

@@ -103,7 +103,7 @@ impl StateFolder {
     /// [`StateFolderError`].
     pub fn open(folder: &Path) -> Result<StateFolder, StateFolderError> {
         let unusable = |source| StateFolderError::Unusable { folder: folder.to_path_buf(), source };
-        erp_files::close_folder(folder).map_err(unusable)?;
+        erp_files::make_folder_private(folder).map_err(unusable)?;
         let lock =
             File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
         // The kernel releases the lock when the process ends, also after kill -9.

@@ -15,12 +15,12 @@ pub(super) struct Terminal {
     lines: SyncSender<String>,
     not_taken: AtomicU64,
     /// Whether successful requests are printed too.
-    pub(super) tells_all: bool,
+    pub(super) prints_all_requests: bool,
 }
 
 impl Terminal {
-    pub(super) fn new(lines: SyncSender<String>, tells_all: bool) -> Terminal {
-        Terminal { lines, not_taken: AtomicU64::new(0), tells_all }
+    pub(super) fn new(lines: SyncSender<String>, prints_all_requests: bool) -> Terminal {
+        Terminal { lines, not_taken: AtomicU64::new(0), prints_all_requests }
     }
 
     /// Prints lines. They are lost if the host is stopping.

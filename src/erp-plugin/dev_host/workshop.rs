@@ -14,7 +14,7 @@ use crate::project::Project;
 
 /// The place of a followed project.
 #[derive(Debug, Clone)]
-pub struct FollowedPlace {
+pub struct ProjectPlace {
     /// The plugin's id, or the folder's name if the manifest could not be read.
     pub name: String,
     /// The folder.
@@ -25,7 +25,7 @@ pub struct FollowedPlace {
 
 /// A project whose manifest has no errors.
 #[derive(Debug, Clone)]
-pub struct ReadProject {
+pub struct CheckedProject {
     /// The project as it was read.
     pub project: Project,
     /// The manifest, with the rows of its files.
@@ -49,9 +49,9 @@ pub struct FittingComponent {
 
 /// A failure of a project.
 #[derive(Debug, Clone, Serialize)]
-pub struct Trouble {
+pub struct ProjectFailure {
     /// The stage that failed.
-    pub stage: TroubleStage,
+    pub stage: FailureStage,
     /// The failure in one line.
     pub summary: String,
     /// The complete text, as a terminal of 100 columns shows it.
@@ -61,7 +61,7 @@ pub struct Trouble {
 /// The stage in which a project failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TroubleStage {
+pub enum FailureStage {
     /// The manifest has errors.
     Manifest,
     /// The build failed.
@@ -76,7 +76,7 @@ pub enum TroubleStage {
 
 /// A component that was built.
 #[derive(Debug, Clone)]
-pub struct Built {
+pub struct ProjectBuild {
     /// The component.
     pub component: Vec<u8>,
     /// The output of the build.
@@ -84,45 +84,50 @@ pub struct Built {
 }
 
 /// Reads, builds and tests projects. No method is called under the platform's lock.
-pub trait Workshop: Send + Sync + std::fmt::Debug {
+pub trait ProjectTools: Send + Sync + std::fmt::Debug {
     /// The followed projects; those that others depend on come first.
-    fn places(&self) -> Vec<FollowedPlace>;
+    fn places(&self) -> Vec<ProjectPlace>;
 
     /// Reads a manifest and checks it against every rule.
     ///
     /// # Errors
     /// The errors of the manifest.
-    fn read(&self, place: &FollowedPlace) -> Result<ReadProject, Trouble>;
+    fn read(&self, place: &ProjectPlace) -> Result<CheckedProject, ProjectFailure>;
 
     /// The component that was built from the present sources, or else an older one; none if no component exists.
     ///
     /// # Errors
     /// Why it cannot be read.
-    fn component(&self, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble>;
+    fn component(&self, read: &CheckedProject) -> Result<Option<Vec<u8>>, ProjectFailure>;
 
     /// Compiles a component, and checks it against its manifest at the same time.
     ///
     /// # Errors
     /// Why it does not fit.
-    fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<FittingComponent, Trouble>;
+    fn fit(
+        &self,
+        read: &CheckedProject,
+        component: &[u8],
+        runtime: &Runtime,
+    ) -> Result<FittingComponent, ProjectFailure>;
 
     /// Stores a component for the next start and for other commands.
     ///
     /// # Errors
     /// Why it cannot be written.
-    fn keep(&self, read: &ReadProject, component: &[u8]) -> Result<(), Trouble>;
+    fn keep(&self, read: &CheckedProject, component: &[u8]) -> Result<(), ProjectFailure>;
 
     /// Folders outside the project with crates that the component is built from.
-    fn folders_beside(&self, read: &ReadProject, component: &[u8]) -> Vec<PathBuf>;
+    fn folders_beside(&self, read: &CheckedProject, component: &[u8]) -> Vec<PathBuf>;
 
     /// Whether the component must be built, because none was built from the present sources.
-    fn needs_build(&self, read: &ReadProject) -> bool;
+    fn needs_build(&self, read: &CheckedProject) -> bool;
 
     /// Builds the component. A cancelled build ends with an error that is not read.
     ///
     /// # Errors
     /// The output of the compiler.
-    fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<Built, Trouble>;
+    fn build(&self, place: &ProjectPlace, cancel: &Cancel) -> Result<ProjectBuild, ProjectFailure>;
 
     /// The text of a scenario that repeats calls.
     fn scenario(&self, manifest: &Manifest, name: &str, calls: &[RecordedCall]) -> String;

@@ -53,8 +53,8 @@ fn interfaces(entity: &ApiEntity<'_>, name: &str) -> String {
         text.push_str(&property(field, if field.field.required { "" } else { "?" }, ""));
     }
     text.push_str(&format!("}}\n\n/** What a new row brings. */\nexport interface {name}Fields {{\n"));
-    for field in entity.fields.iter().filter(|field| field.is_open()) {
-        let (mark, or) = match (field.must_come(), field.field.required) {
+    for field in entity.fields.iter().filter(|field| field.is_writable()) {
+        let (mark, or) = match (field.is_required_on_create(), field.field.required) {
             (true, _) => ("", ""),
             (false, true) => ("?", ""),
             (false, false) => ("?", " | null"),

@@ -4,7 +4,7 @@
 //! complete API they would import functions that the manifest does not grant.
 
 use erp_manifest::contract::{HostFunction, World};
-use erp_manifest::{Manifest, not_granted};
+use erp_manifest::{Manifest, forbidden_functions};
 use wit_component::WitPrinter;
 use wit_parser::WorldItem;
 
@@ -20,7 +20,7 @@ pub(super) fn granted_wit(manifest: &Manifest, world: &World) -> Result<String, 
         return Err(GenerateError { world: world.name.clone(), reason: "it is in no package".to_owned() });
     };
     resolve.packages[package].worlds.retain(|_, id| *id == world.id);
-    for (interface, function) in not_granted(manifest).flat_map(HostFunction::places) {
+    for (interface, function) in forbidden_functions(manifest).flat_map(HostFunction::places) {
         if let Some(id) = resolve.packages[package].interfaces.get(interface).copied() {
             resolve.interfaces[id].functions.shift_remove(function);
         }

@@ -24,7 +24,7 @@ pub struct Member {
     /// Ids of the plugins that it requires.
     needs: Vec<String>,
     /// Ids of the plugins that it uses if they are installed.
-    wishes: Vec<String>,
+    optional_dependencies: Vec<String>,
 }
 
 /// Why a folder is no workspace.
@@ -84,18 +84,18 @@ pub fn members(root: &Path) -> Result<Vec<Member>, WorkspaceError> {
                 manifest_file: file,
                 folder,
                 needs: Vec::new(),
-                wishes: Vec::new(),
+                optional_dependencies: Vec::new(),
             });
             continue;
         };
         let needs = manifest.needs().map(|(id, _)| id.to_owned()).collect();
-        let wishes = manifest.wishes().map(str::to_owned).collect();
+        let optional_dependencies = manifest.optional_dependencies().map(str::to_owned).collect();
         let id = manifest.metadata.id.to_string();
         if let Some(other) = found.iter().find(|known| known.id == id) {
             let (one, other) = (other.manifest_file.clone(), file);
             return Err(WorkspaceError::Twice { id, one, other });
         }
-        found.push(Member { id, folder: folder_name(&file), manifest_file: file, needs, wishes });
+        found.push(Member { id, folder: folder_name(&file), manifest_file: file, needs, optional_dependencies });
     }
     if found.is_empty() {
         return Err(WorkspaceError::Empty(root.to_path_buf()));
@@ -113,7 +113,7 @@ fn in_order(mut left: Vec<Member>) -> Result<Vec<Member>, WorkspaceError> {
         let is_there = |id: &String| left.iter().all(|other| other.id != *id);
         let is_free = |member: &Member| member.needs.iter().all(is_there);
         // A plugin that is only optional comes first if possible, and does not delay others otherwise.
-        let is_best = |member: &Member| is_free(member) && member.wishes.iter().all(is_there);
+        let is_best = |member: &Member| is_free(member) && member.optional_dependencies.iter().all(is_there);
         let Some(next) = left.iter().position(is_best).or_else(|| left.iter().position(is_free)) else {
             let ids: Vec<String> = left.into_iter().map(|member| member.id).collect();
             return Err(WorkspaceError::Circle(ids.join(", ")));
@@ -129,11 +129,17 @@ mod tests {
 
     fn member(id: &str, needs: &[&str]) -> Member {
         let needs = needs.iter().map(|need| (*need).to_owned()).collect();
-        Member { id: id.to_owned(), manifest_file: PathBuf::new(), folder: id.to_owned(), needs, wishes: Vec::new() }
+        Member {
+            id: id.to_owned(),
+            manifest_file: PathBuf::new(),
+            folder: id.to_owned(),
+            needs,
+            optional_dependencies: Vec::new(),
+        }
     }
 
     fn wishing(id: &str, wish: &str) -> Member {
-        Member { wishes: vec![wish.to_owned()], ..member(id, &[]) }
+        Member { optional_dependencies: vec![wish.to_owned()], ..member(id, &[]) }
     }
 
     #[test]

@@ -12,5 +12,5 @@ pub use address::origin;
 use client::printable;
 pub use client::{Client, UploadResult};
 pub use connection::ServerConnection;
-pub use oci::{OciPackage, OciPublished, Push, push};
+pub use oci::{OciPackage, OciPushResult, Push, push};
 pub use publish_error::PublishError;

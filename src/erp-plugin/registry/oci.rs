@@ -47,7 +47,7 @@ pub struct OciPackage<'a> {
 
 /// The two artifacts in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OciPublished {
+pub struct OciPushResult {
     /// True if the registry already had exactly this version.
     pub already_there: bool,
     /// The component, as `host/repository:tag`.
@@ -78,7 +78,7 @@ pub fn push(
     send: Push,
     sent: impl Fn(u64),
     mut retrying: impl FnMut(&str, Duration),
-) -> Result<OciPublished, PublishError> {
+) -> Result<OciPushResult, PublishError> {
     super::address::check_token(connection.token.as_deref().map(String::as_str))?;
     let base = reference(address)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -100,7 +100,7 @@ pub fn push(
         attempt += 1;
         let error = match runtime.block_on(pushing.push(&component, &whole, send, &count)) {
             Ok(already_there) => {
-                return Ok(OciPublished {
+                return Ok(OciPushResult {
                     already_there: already_there && attempt == 1,
                     component: pushing.target(&component).whole(),
                     package: pushing.target(&whole).whole(),
@@ -114,7 +114,7 @@ pub fn push(
             let address = address.to_owned();
             // The last write may have succeeded although its response was lost.
             return match runtime.block_on(pushing.is_there(&whole)) {
-                Ok(true) => Ok(OciPublished {
+                Ok(true) => Ok(OciPushResult {
                     already_there: false,
                     component: pushing.target(&component).whole(),
                     package: pushing.target(&whole).whole(),

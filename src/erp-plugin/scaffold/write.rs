@@ -35,7 +35,7 @@ pub enum TargetFolder {
     /// A folder that does not exist or is empty: the project appears complete, or not at all.
     NewFolder,
     /// An existing folder: none of its files is overwritten.
-    FolderThatIsThere,
+    ExistingFolder,
 }
 
 /// Writes the files of a project. A new folder appears complete or not at all; in an existing one, no file is
@@ -44,7 +44,7 @@ pub enum TargetFolder {
 /// # Errors
 /// [`ScaffoldError`].
 pub fn write(folder: &Path, planned: &[PlannedFile], target: TargetFolder) -> Result<(), ScaffoldError> {
-    if target == TargetFolder::FolderThatIsThere {
+    if target == TargetFolder::ExistingFolder {
         // Files of an interrupted run are no obstacle: another run completes the project.
         let differs = |file: &&PlannedFile| {
             let path = folder.join(&file.path);

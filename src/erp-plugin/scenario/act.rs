@@ -93,14 +93,14 @@ impl CaseWorld<'_> {
             let text = self.text(call)?;
             let (plugin, call) = (self.manifest.metadata.id.as_str(), text.trim());
             let result = if call.contains('(') {
-                self.platform.call_by_name(plugin, user, call)
+                self.platform.exports().call_wave(plugin, user, call)
             } else {
                 let arguments = step.json.as_ref().map(|json| self.fill(json)).transpose()?;
                 let arguments = match arguments.map(|json| json.to_json()) {
                     Some(Value::Object(arguments)) => arguments,
                     _ => Map::new(),
                 };
-                self.platform.call_named(plugin, user, call, &arguments)
+                self.platform.exports().call(plugin, user, call, &arguments)
             };
             return Ok((user.tenant.clone(), StepOutcome::Call(result)));
         }

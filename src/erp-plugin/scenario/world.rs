@@ -239,7 +239,7 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
     let surroundings = Surroundings::fixed(now, file.world.seed).with_transport(transport);
     let database = suite.place.database().map_err(|error| error.to_string())?;
     let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
-    platform.set_gate(Gate::of_version(manifest.developed_for()));
+    platform.set_gate(Gate::of_version(manifest.dev_platform_version()));
     platform.call_settings.probe.clone_from(&setup.probe);
     for needed in &suite.needs {
         let id = needed.manifest().metadata.id.as_str();

@@ -7,5 +7,5 @@ mod program;
 
 pub use environment::{Environment, VARIABLES};
 pub use folders::Folders;
-pub use memory::return_memory_at_once;
+pub use memory::{compiler_program, return_memory_at_once};
 pub use program::{command, private_variables, this_program};

@@ -27,7 +27,7 @@ const VERB_WIDTH: usize = 12;
 /// Width of output without a terminal, in columns.
 const DEFAULT_WIDTH: usize = 80;
 /// Width of buffered output, in columns.
-pub(crate) const KEPT_WIDTH: usize = 100;
+pub(crate) const BUFFERED_WIDTH: usize = 100;
 
 /// What the result is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -175,7 +175,7 @@ impl Ui {
         }
     }
 
-    /// Creates a `Ui` without a terminal. It buffers output as plain text: see [`Ui::take_kept`].
+    /// Creates a `Ui` without a terminal. It buffers output as plain text: see [`Ui::take_output`].
     pub fn kept() -> Ui {
         Ui {
             format: Format::Human,
@@ -183,7 +183,7 @@ impl Ui {
             color: false,
             animated: false,
             interactive: false,
-            width: KEPT_WIDTH,
+            width: BUFFERED_WIDTH,
             lost_output: Arc::default(),
             kept: Some(Arc::default()),
             parts: None,
@@ -208,12 +208,12 @@ impl Ui {
     }
 
     /// Whether output is buffered and not printed.
-    pub fn is_kept(&self) -> bool {
+    pub fn is_buffered(&self) -> bool {
         self.kept.is_some()
     }
 
     /// Takes the output since the last call. Empty if this terminal prints it.
-    pub fn take_kept(&self) -> String {
+    pub fn take_output(&self) -> String {
         self.kept.as_ref().map_or_else(String::new, |kept| std::mem::take(&mut *lock(kept)))
     }
 

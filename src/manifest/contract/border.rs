@@ -9,7 +9,7 @@ use super::shape::Signature;
 
 /// The interfaces that a component imports and exports, or that a world has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Border {
+pub struct InterfaceSet {
     /// The imported interfaces.
     pub imports: Vec<Interface>,
     /// The exported interfaces.
@@ -25,11 +25,11 @@ pub struct Interface {
     pub functions: BTreeMap<String, Signature>,
 }
 
-impl Border {
+impl InterfaceSet {
     /// The border of a world, or of a decoded component.
-    pub fn of(resolve: &Resolve, world: WorldId) -> Border {
+    pub fn of(resolve: &Resolve, world: WorldId) -> InterfaceSet {
         let world = &resolve.worlds[world];
-        Border { imports: interfaces(resolve, &world.imports), exports: interfaces(resolve, &world.exports) }
+        InterfaceSet { imports: interfaces(resolve, &world.imports), exports: interfaces(resolve, &world.exports) }
     }
 
     /// The names of the imports.

@@ -1,6 +1,6 @@
 //! Comparison of a component with a world, by structure.
 
-use super::border::{Border, Interface, serves, split_version};
+use super::border::{Interface, InterfaceSet, serves, split_version};
 use super::shape::ShapeDifference;
 
 /// A difference that prevents a component from loading into a world, or an export that the world does not use.
@@ -83,7 +83,7 @@ impl Mismatch {
 
 /// Returns all differences between a component and the imports and exports of a world. A component for another world
 /// has only that one.
-pub fn compare(component: &Border, world: &Border) -> Vec<Mismatch> {
+pub fn compare(component: &InterfaceSet, world: &InterfaceSet) -> Vec<Mismatch> {
     let own: Vec<String> = component.export_names().into_iter().filter(|name| is_host_api(name)).collect();
     if !own.is_empty()
         && !component.exports.iter().any(|export| world.exports.iter().any(|known| known.name == export.name))
@@ -117,7 +117,7 @@ pub fn compare(component: &Border, world: &Border) -> Vec<Mismatch> {
     found
 }
 
-fn one_import(import: &Interface, world: &Border, found: &mut Vec<Mismatch>) {
+fn one_import(import: &Interface, world: &InterfaceSet, found: &mut Vec<Mismatch>) {
     let Some(offered) = world.imports.iter().find(|offered| serves(&offered.name, &import.name)) else {
         let (base, _) = split_version(&import.name);
         found.push(match world.imports.iter().find(|offered| split_version(&offered.name).0 == base) {

@@ -7,7 +7,7 @@ use semver::Version;
 use thiserror::Error;
 use wit_parser::{Resolve, SourceMap};
 
-use super::border::{Border, Interface, serves};
+use super::border::{Interface, InterfaceSet, serves};
 use super::shape::Signature;
 
 /// What a change asks of the version number.
@@ -45,7 +45,7 @@ pub struct Change {
 #[derive(Debug)]
 pub struct WitText {
     /// The worlds by name. The names of their interfaces have no version.
-    worlds: BTreeMap<String, Border>,
+    worlds: BTreeMap<String, InterfaceSet>,
     /// The name of the package, and its version if it has one.
     package: (String, Option<Version>),
     text: String,
@@ -75,7 +75,7 @@ impl WitText {
         let worlds = resolve.packages[package]
             .worlds
             .iter()
-            .map(|(name, world)| (name.clone(), without_versions(Border::of(&resolve, *world))))
+            .map(|(name, world)| (name.clone(), without_versions(InterfaceSet::of(&resolve, *world))))
             .collect();
         Ok(WitText { worlds, package: named, text: text.to_owned() })
     }
@@ -96,13 +96,13 @@ impl WitText {
     }
 
     /// Its worlds, by name.
-    pub fn worlds(&self) -> &BTreeMap<String, Border> {
+    pub fn worlds(&self) -> &BTreeMap<String, InterfaceSet> {
         &self.worlds
     }
 }
 
 /// Removes the versions from the names of interfaces, so that two versions of a package have the same names.
-pub fn without_versions(mut border: Border) -> Border {
+pub fn without_versions(mut border: InterfaceSet) -> InterfaceSet {
     for interface in border.imports.iter_mut().chain(&mut border.exports) {
         let base = interface.name.split('@').next().unwrap_or_default().to_owned();
         interface.name = base;
@@ -170,7 +170,7 @@ pub fn least_version(old: &Version, class: ChangeClass) -> Version {
 type Add<'a> = dyn FnMut(ChangeClass, String) + 'a;
 
 /// Compares the imports of a world: additions are minor changes; removals and changes are major.
-fn imports(world: &str, before: &Border, after: &Border, add: &mut Add<'_>) {
+fn imports(world: &str, before: &InterfaceSet, after: &InterfaceSet, add: &mut Add<'_>) {
     for old in &before.imports {
         let Some(new) = find(&after.imports, &old.name) else {
             add(ChangeClass::Major, format!("`{world}` no longer offers `{}`", old.name));
@@ -189,7 +189,7 @@ fn imports(world: &str, before: &Border, after: &Border, add: &mut Add<'_>) {
 }
 
 /// Compares the exports of a world: every change is major. An existing component without a new export would not load.
-fn exports(world: &str, before: &Border, after: &Border, add: &mut Add<'_>) {
+fn exports(world: &str, before: &InterfaceSet, after: &InterfaceSet, add: &mut Add<'_>) {
     for old in &before.exports {
         let Some(new) = find(&after.exports, &old.name) else {
             add(ChangeClass::Major, format!("`{world}` no longer calls `{}`", old.name));

@@ -12,7 +12,7 @@ mod shape;
 mod targets;
 mod version;
 
-pub use border::{Border, Interface};
+pub use border::{Interface, InterfaceSet};
 pub use capability::Capability;
 pub use compare::{Mismatch, compare};
 pub use evolution::{Change, ChangeClass, WitText, changes, least_version, without_versions};

@@ -1,6 +1,6 @@
 //! Which versions and worlds of the host API a component loads into.
 
-use super::border::Border;
+use super::border::InterfaceSet;
 use super::compare::{Mismatch, compare};
 use super::version::{HostApi, versions};
 
@@ -27,7 +27,7 @@ impl Target {
 }
 
 /// Compares a component with every world of every version, the oldest version first.
-pub fn targets(component: &Border) -> Vec<Target> {
+pub fn targets(component: &InterfaceSet) -> Vec<Target> {
     versions()
         .into_iter()
         .flat_map(|host_api| host_api.worlds.iter().map(move |name| (host_api, *name)))

@@ -2,7 +2,7 @@
 
 use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
 
-use super::border::Border;
+use super::border::InterfaceSet;
 
 /// A version of the host API, as in `wit/`.
 #[derive(Debug)]
@@ -164,8 +164,8 @@ impl HostApi {
 
 impl World {
     /// The interfaces of the world, with the signatures of their functions.
-    pub fn border(&self) -> Border {
-        Border::of(&self.resolve, self.id)
+    pub fn border(&self) -> InterfaceSet {
+        InterfaceSet::of(&self.resolve, self.id)
     }
 }
 

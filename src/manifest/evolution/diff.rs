@@ -102,12 +102,12 @@ impl<'m> SchemaDiff<'m> {
     }
 
     /// Returns whether stored rows must change; the schema version must then be raised.
-    pub fn moves_rows(&self) -> bool {
+    pub fn changes_rows(&self) -> bool {
         self.changes.iter().any(|change| change.effect != ChangeEffect::None)
     }
 
     /// The changes that may lose or invalidate values and that no migration handles.
-    pub fn at_stake(&self) -> impl Iterator<Item = &SchemaChange> {
+    pub fn unhandled_changes(&self) -> impl Iterator<Item = &SchemaChange> {
         self.changes.iter().filter(|change| change.effect >= ChangeEffect::Narrows)
     }
 

@@ -36,7 +36,7 @@ pub fn capability_grants(manifest: &Manifest) -> [CapabilityGrant; 8] {
 }
 
 /// The host functions that a plugin with this manifest can never call, whatever the arguments.
-pub fn not_granted(manifest: &Manifest) -> impl Iterator<Item = HostFunction> {
+pub fn forbidden_functions(manifest: &Manifest) -> impl Iterator<Item = HostFunction> {
     let closed = capability_grants(manifest).into_iter().filter(|grant| !grant.is_granted);
     closed.map(|grant| grant.capability).filter(|one| one.is_needed_by_every_call()).flat_map(Capability::functions)
 }

@@ -13,7 +13,7 @@ pub struct ChildRows<'m> {
 
 /// The reason why a name does not identify child rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoChildRows {
+pub enum ChildRowsError {
     /// The name is neither a complete `one_to_many` relation nor an entity that refers to this one.
     Unknown,
     /// The entity refers to this one by several fields, which are listed.
@@ -25,8 +25,8 @@ impl Manifest {
     /// this name, if exactly one of its fields refers to `parent`.
     ///
     /// # Errors
-    /// [`NoChildRows`].
-    pub fn child_rows(&self, parent: &Entity, name: &str) -> Result<ChildRows<'_>, NoChildRows> {
+    /// [`ChildRowsError`].
+    pub fn child_rows(&self, parent: &Entity, name: &str) -> Result<ChildRows<'_>, ChildRowsError> {
         let entity = |name: &str| self.schema.entities.iter().find(|entity| entity.name.as_str() == name);
         let relation = parent
             .relations
@@ -35,13 +35,13 @@ impl Manifest {
         if let Some(relation) = relation {
             let child = entity(relation.target_entity.as_str());
             let key = relation.foreign_key.as_ref().and_then(|key| child?.field(key.as_str()));
-            return child.zip(key).map(|(entity, key)| ChildRows { entity, key }).ok_or(NoChildRows::Unknown);
+            return child.zip(key).map(|(entity, key)| ChildRows { entity, key }).ok_or(ChildRowsError::Unknown);
         }
-        let child = entity(name).ok_or(NoChildRows::Unknown)?;
+        let child = entity(name).ok_or(ChildRowsError::Unknown)?;
         match keys(child, parent).collect::<Vec<_>>()[..] {
-            [] => Err(NoChildRows::Unknown),
+            [] => Err(ChildRowsError::Unknown),
             [key] => Ok(ChildRows { entity: child, key }),
-            ref several => Err(NoChildRows::SeveralKeys(several.iter().map(|key| key.name.to_string()).collect())),
+            ref several => Err(ChildRowsError::SeveralKeys(several.iter().map(|key| key.name.to_string()).collect())),
         }
     }
 

@@ -23,8 +23,8 @@ mod reserved;
 mod size;
 mod values;
 
-pub use capability::{CapabilityGrant, capability_grants, not_granted};
-pub use child_rows::{ChildRows, NoChildRows};
+pub use capability::{CapabilityGrant, capability_grants, forbidden_functions};
+pub use child_rows::{ChildRows, ChildRowsError};
 pub use edit::ManifestText;
 pub use events::{EventType, event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, DisplayKind, FieldType, InputKind, TextFormat, ValueShape};
@@ -41,7 +41,7 @@ pub use permission::{CODES as PERMISSION_CODES, INVALID_PERMISSION, LIST, MANAGE
 pub use reserved::RESERVED_KEYS;
 pub use size::{ByteSize, Timeout};
 pub use values::{
-    MAX_ORDERED_BYTES, as_stored, comparable, converted, decimal_of, normal_computed, normal_value, of_base_type,
+    MAX_ORDERED_BYTES, comparable, converted, decimal_of, normal_computed, normal_value, of_base_type, restore_stored,
 };
 
 use crate::codes::Code;

@@ -178,7 +178,7 @@ fn stored_json(value: &Value) -> Result<Value, String> {
 
 /// Restores the stored form of a value from the database. `jsonb` returns 1e20 as its digits, so the value of a float
 /// field becomes a float again.
-pub fn as_stored(field: &Field, value: Value) -> Value {
+pub fn restore_stored(field: &Field, value: Value) -> Value {
     match (&value, field.field_type.base()) {
         (Value::Number(number), BaseType::Float) => number.as_f64().map_or(value, Value::from),
         _ => value,

@@ -16,7 +16,7 @@ use crate::strict_zip::{ArchiveLimit, ArchiveRefusal};
 
 pub use format::{COMPONENT, MANIFEST, MIME_TYPE, PROVENANCE, SBOM};
 pub use package::{Package, PackageParts, build, manifest_entry, open, with_envelope};
-pub use sealed::Sealed;
+pub use sealed::PackageReader;
 pub use statement::{ReleasePredicate, Statement, capabilities_sha256};
 
 /// Why a file is not a valid package.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::format::{COMPONENT, ENVELOPE, MANIFEST, MIME_TYPE, MIME_TYPE_ENTRY, WIT};
 use super::statement::{canonical_json, capabilities_sha256, statement_about};
-use super::{PackageProblem, ReleasePredicate, Sealed, Statement, codes};
+use super::{PackageProblem, PackageReader, ReleasePredicate, Statement, codes};
 use crate::signing::Envelope;
 use crate::strict_zip::{self, ArchiveEntry, ArchiveRefusal, Limits};
 
@@ -112,7 +112,7 @@ pub fn with_envelope(package: &Package, envelope: &Envelope) -> Result<Vec<u8>, 
 /// The problems of the first stage that has any.
 pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<PackageProblem>> {
     let read = || {
-        let sealed = Sealed::read(bytes, limits)?;
+        let sealed = PackageReader::read(bytes, limits)?;
         let envelope = sealed.envelope()?;
         let statement = sealed.statement(&envelope)?;
         let entries = sealed.entries(&statement)?;

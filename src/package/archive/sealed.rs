@@ -15,25 +15,25 @@ const MAX_PROBLEMS: usize = 50;
 
 /// A package whose structure is valid. No entry was inflated.
 #[derive(Debug)]
-pub struct Sealed<'a> {
+pub struct PackageReader<'a> {
     bytes: &'a [u8],
     headers: Vec<Header>,
     /// The index in `headers` of each entry, by name.
     index: BTreeMap<String, usize>,
 }
 
-impl<'a> Sealed<'a> {
+impl<'a> PackageReader<'a> {
     /// Runs the first stage: checks the container, its limits, and that it has every required file.
     ///
     /// # Errors
     /// All problems of the container, or all missing and unknown files.
-    pub fn read(bytes: &'a [u8], limits: &Limits) -> Result<Sealed<'a>, Vec<PackageProblem>> {
+    pub fn read(bytes: &'a [u8], limits: &Limits) -> Result<PackageReader<'a>, Vec<PackageProblem>> {
         let structure = structure(bytes, limits);
         if !structure.problems.is_empty() {
             return Err(structure.problems.into_iter().map(PackageProblem::from).collect());
         }
         let index = structure.headers.iter().enumerate().map(|(at, header)| (header.name.clone(), at)).collect();
-        let sealed = Sealed { bytes, headers: structure.headers, index };
+        let sealed = PackageReader { bytes, headers: structure.headers, index };
         let missing: Vec<PackageProblem> = [MIME_TYPE_ENTRY, ENVELOPE, MANIFEST, COMPONENT]
             .into_iter()
             .filter(|name| sealed.header(name).is_none())

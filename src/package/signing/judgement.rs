@@ -4,7 +4,7 @@ use erp_manifest::codes::Code;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{KeyId, Revoked, codes};
+use super::{KeyId, Revocation, codes};
 
 /// The status of a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,7 +15,7 @@ pub enum SignatureStatus {
         /// The owner of the key, as the trust file names it.
         publisher: String,
         /// Set if the key was revoked after a registry had accepted the package.
-        revoked_since: Option<Revoked>,
+        revoked_since: Option<Revocation>,
     },
     /// Not made by the key that it names, or made over other content.
     Bad,
@@ -35,7 +35,7 @@ pub enum SignatureStatus {
         not_after: Timestamp,
     },
     /// The key was revoked.
-    Revoked(Revoked),
+    Revocation(Revocation),
 }
 
 /// The facts outside the envelope that decide the status of its signatures.
@@ -118,7 +118,7 @@ impl SignatureStatus {
             SignatureStatus::UnknownKey { .. } => Some(codes::UNTRUSTED),
             SignatureStatus::OutOfScope { .. } => Some(codes::OUT_OF_SCOPE),
             SignatureStatus::Expired { .. } => Some(codes::EXPIRED),
-            SignatureStatus::Revoked(_) => Some(codes::REVOKED),
+            SignatureStatus::Revocation(_) => Some(codes::REVOKED),
         }
     }
 
@@ -137,7 +137,9 @@ impl SignatureStatus {
             SignatureStatus::UnknownKey { is_valid: false } => format!("by a key that you do not have: {key}…"),
             SignatureStatus::OutOfScope { scopes } => format!("key {key}… may only sign {}", scopes.join(", ")),
             SignatureStatus::Expired { not_after } => format!("key {key}… counts no more since {not_after}"),
-            SignatureStatus::Revoked(Revoked { at, reason, .. }) => format!("key {key}… was revoked at {at}: {reason}"),
+            SignatureStatus::Revocation(Revocation { at, reason, .. }) => {
+                format!("key {key}… was revoked at {at}: {reason}")
+            }
         }
     }
 }

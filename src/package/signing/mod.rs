@@ -18,5 +18,5 @@ pub use key::{KeyError, KeyId, Passphrase, PublicKey, SecretKey};
 pub use receipt::{Receipt, ReceiptPredicate};
 pub use revocation::{RevocationError, RevocationList, RevocationsPredicate, RevokedKey, WithdrawnPackage};
 pub use rotation::{Rotation, RotationError, RotationPredicate};
-pub use trust::{RegistryStatus, Revoked, RotateError, TrustStore, TrustedKey, is_scope};
+pub use trust::{RegistryStatus, Revocation, RotateError, TrustStore, TrustedKey, is_scope};
 pub use trust_file::{TrustEntry, TrustError, TrustFile};

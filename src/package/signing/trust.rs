@@ -21,12 +21,12 @@ pub struct TrustedKey {
     /// When the key expires; `None` if never.
     pub not_after: Option<Timestamp>,
     /// Set if the key was revoked.
-    pub revoked: Option<Revoked>,
+    pub revoked: Option<Revocation>,
 }
 
 /// When and why a key was revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Revoked {
+pub struct Revocation {
     /// When it was revoked. Packages that a registry accepted earlier stay valid.
     pub at: Timestamp,
     /// Why it was revoked.
@@ -56,7 +56,7 @@ pub struct TrustStore {
     pub(super) registries: BTreeMap<KeyId, Registry>,
     pub(super) thresholds: Vec<Threshold>,
     /// Keys that registries revoked, whether they are in `keys` or not.
-    revoked: BTreeMap<KeyId, Revoked>,
+    revoked: BTreeMap<KeyId, Revocation>,
     withdrawn: Vec<WithdrawnPackage>,
 }
 
@@ -92,7 +92,7 @@ pub enum RotateError {
     },
     /// The old key was revoked, so it may be in the hands of others than its owner.
     #[error("the key {}… was revoked ({reason}), and cannot name another any more", key.short())]
-    Revoked {
+    Revocation {
         /// The key.
         key: KeyId,
         /// Why it was revoked.
@@ -172,7 +172,7 @@ impl TrustStore {
         let old = self.keys.get_mut(&old_id).ok_or_else(|| RotateError::UnknownKey(old_id.clone()))?;
         let revoked = old.revoked.iter().chain(&by_registry).find(|revoked| revoked.at <= seen_at);
         if let Some(revoked) = revoked {
-            return Err(RotateError::Revoked { key: old_id, reason: revoked.reason.clone() });
+            return Err(RotateError::Revocation { key: old_id, reason: revoked.reason.clone() });
         }
         if let Some(not_after) = old.not_after.filter(|not_after| *not_after <= seen_at) {
             return Err(RotateError::Expired { key: old_id, not_after });
@@ -187,7 +187,7 @@ impl TrustStore {
     /// Applies a registry's list of revocations.
     pub fn revoke(&mut self, list: &RevocationList) {
         for key in &list.predicate.keys {
-            let revoked = Revoked { at: key.at, reason: key.reason.clone(), replaced_by: None };
+            let revoked = Revocation { at: key.at, reason: key.reason.clone(), replaced_by: None };
             let known = self.revoked.entry(key.keyid.clone()).or_insert_with(|| revoked.clone());
             // The earlier of two revocations applies.
             if revoked.at < known.at {
@@ -242,7 +242,7 @@ impl TrustStore {
                 key => key.is_some(),
             };
             if let Some(revoked) = revoked.filter(|revoked| is_over(revoked.at)) {
-                return SignatureStatus::Revoked(revoked.clone());
+                return SignatureStatus::Revocation(revoked.clone());
             }
             return SignatureStatus::UnknownKey { is_valid };
         };
@@ -254,7 +254,7 @@ impl TrustStore {
         }
         let signed_by = circumstances.accepted_at.unwrap_or(circumstances.now);
         let revoked_since = match revoked {
-            Some(revoked) if is_over(revoked.at) => return SignatureStatus::Revoked(revoked.clone()),
+            Some(revoked) if is_over(revoked.at) => return SignatureStatus::Revocation(revoked.clone()),
             revoked => revoked.cloned(),
         };
         match trusted.not_after {
@@ -392,7 +392,7 @@ mod tests {
         assert!(TrustStore::default().rotate(&rotation, seen).is_err());
         assert!(store.clone().rotate(&rotation, seen).is_ok());
         let mut revoked = store.clone();
-        let lost = Revoked { at: seen, reason: "lost".to_owned(), replaced_by: None };
+        let lost = Revocation { at: seen, reason: "lost".to_owned(), replaced_by: None };
         revoked.revoked.insert(old.public().id(), lost);
         assert!(revoked.rotate(&rotation, seen).is_err(), "a registry has revoked it");
         assert!(revoked.rotate(&rotation, at("2026-02-28T00:00:00Z")).is_ok(), "it was seen before");

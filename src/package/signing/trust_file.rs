@@ -8,7 +8,7 @@ use erp_manifest::document::{self, FromToml, Reader, table};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::trust::{Registry, Revoked, Threshold, TrustStore, TrustedKey, is_scope};
+use super::trust::{Registry, Revocation, Threshold, TrustStore, TrustedKey, is_scope};
 use super::{KeyId, PublicKey};
 
 table! {
@@ -186,7 +186,7 @@ fn read_key(entry: &TrustEntry, store: &mut TrustStore, reader: &mut Reader) {
             }
             id
         });
-        Some(Revoked { at: moment(&revoked.at, reader)?, reason: revoked.reason.clone(), replaced_by })
+        Some(Revocation { at: moment(&revoked.at, reader)?, reason: revoked.reason.clone(), replaced_by })
     });
     let Some(key) = public_key(&entry.keyid, &entry.public_key, reader) else { return };
     let trusted = TrustedKey {

@@ -11,7 +11,7 @@ use semver::Version;
 
 use super::{Check, Demand, Policy, Stage, StageOutcome, check_package, codes, supply_chain};
 use crate::archive;
-use crate::archive::{Package, PackageProblem, Sealed, Statement};
+use crate::archive::{Package, PackageProblem, PackageReader, Statement};
 use crate::signing::{Circumstances, Envelope, Judgement, Receipt, RegistryStatus, TrustVerdict};
 
 /// The result of verifying a file.
@@ -108,7 +108,7 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
     let receipt = check_receipt(&verdict.sha256, policy);
     let accepted = verdict.pass(Stage::Receipt, receipt)?;
 
-    let sealed = Sealed::read(bytes, &policy.limits).map(|sealed| {
+    let sealed = PackageReader::read(bytes, &policy.limits).map(|sealed| {
         let detail = format!("{} entries in the one form that packages have", sealed.headers().len());
         (sealed, (StageOutcome::Ok, detail))
     });

@@ -43,7 +43,7 @@ impl NodeRoutes<'_> {
     pub(super) fn run_node(&mut self, request: &Request, kind: &str, verb: NodeVerb) -> Answer {
         let identity = request.user()?.clone();
         let asked = node_request(request, kind, verb)?;
-        let answer = self.platform.nodes().on_behalf_of(Origin::of(request)).ask_node(&identity, asked)?;
+        let answer = self.platform.nodes().on_behalf_of(Origin::of(request)).run_node(&identity, asked)?;
         let key = match verb {
             NodeVerb::Execute => "outputs",
             NodeVerb::Supply => "supplied",

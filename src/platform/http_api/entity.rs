@@ -65,13 +65,13 @@ impl<'m> ApiEntity<'m> {
 
 impl ApiField<'_> {
     /// Returns whether clients may set the field: it is neither read-only nor computed.
-    pub fn is_open(&self) -> bool {
+    pub fn is_writable(&self) -> bool {
         !self.field.read_only && self.field.computed.is_none()
     }
 
     /// Returns whether a client must set the field in a new row.
-    pub fn must_come(&self) -> bool {
-        self.is_open() && self.field.required && self.field.default.is_none() && self.field.numbering.is_none()
+    pub fn is_required_on_create(&self) -> bool {
+        self.is_writable() && self.field.required && self.field.default.is_none() && self.field.numbering.is_none()
     }
 }
 

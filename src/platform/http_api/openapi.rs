@@ -255,9 +255,13 @@ fn row_schemas(schemas: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
         let fields = entity.fields.iter().filter(|field| wanted(field));
         fields.map(|field| (field.field.name.to_string(), schema_of(field, nullable))).collect()
     };
-    let must: Vec<&str> =
-        entity.fields.iter().filter(|field| field.must_come()).map(|field| field.field.name.as_str()).collect();
-    let open = |nullable| json!({ "type": "object", "additionalProperties": false, "properties": properties(&|field| field.is_open(), nullable) });
+    let must: Vec<&str> = entity
+        .fields
+        .iter()
+        .filter(|field| field.is_required_on_create())
+        .map(|field| field.field.name.as_str())
+        .collect();
+    let open = |nullable| json!({ "type": "object", "additionalProperties": false, "properties": properties(&|field| field.is_writable(), nullable) });
     let mut fields = open(true);
     fields["required"] = json!(must);
     let data = json!({ "type": "object", "description": entity.entity.description, "properties": properties(&|_| true, false) });
@@ -320,7 +324,7 @@ fn schema_of(field: &ApiField<'_>, nullable: bool) -> Value {
     if let Some(description) = &field.field.description {
         schema["description"] = json!(description);
     }
-    if !field.is_open() {
+    if !field.is_writable() {
         schema["readOnly"] = json!(true);
     }
     schema

@@ -33,7 +33,7 @@ pub struct NodeRequest {
 
 /// The result of running a node.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NodeAnswer {
+pub struct NodeResult {
     /// The plugin that provides the node; `None` for the platform's own nodes.
     pub plugin: Option<String>,
     /// The version that ran.
@@ -92,7 +92,7 @@ impl Nodes<'_> {
     /// # Errors
     /// [`PlatformError`]: `node.not_found`, `node.bad_request`, `node.bad_output`, or the node's own error if the task
     /// is not an execution or the node has no port `error`.
-    pub fn ask_node(&mut self, identity: &Identity, request: NodeRequest) -> Result<NodeAnswer, PlatformError> {
+    pub fn run_node(&mut self, identity: &Identity, request: NodeRequest) -> Result<NodeResult, PlatformError> {
         let NodeProvider { definition, runner } = self.find_node(&request.kind)?;
         let version = request.version.unwrap_or_else(|| definition.newest().to_owned());
         if !definition.runs(&version) {
@@ -139,7 +139,7 @@ impl Nodes<'_> {
             NodeTask::Execute(_) => every_port(&definition, &output)?,
             _ => output,
         };
-        Ok(NodeAnswer { plugin, version: call.version, output, error })
+        Ok(NodeResult { plugin, version: call.version, output, error })
     }
 
     fn find_node(&self, kind: &str) -> Result<NodeProvider, PlatformError> {

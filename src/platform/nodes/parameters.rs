@@ -82,7 +82,7 @@ pub(super) fn complete(
             None if property.required && !lenient => problems.push((name.to_owned(), "is required".to_owned())),
             None => {}
             Some(value) => {
-                if let Some(wanted) = property.misfit(value) {
+                if let Some(wanted) = property.expected_instead_of(value) {
                     problems.push((name.to_owned(), format!("must be {wanted}, not {value}")));
                 }
             }

@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -16,6 +15,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 
 use super::CodeKind;
+use super::compiler::CompilerProgram;
 use super::limits::Allowance;
 use crate::engine::{RuntimeError, configuration_of};
 use crate::{Interrupt, lock};
@@ -43,7 +43,7 @@ struct Output {
 /// [`RuntimeError::CompileLimit`] if it exceeds its limits, [`RuntimeError::Load`] if it cannot be compiled,
 /// [`RuntimeError::Interrupted`], [`RuntimeError::Engine`] if the process cannot be started.
 pub(super) fn compile_in_child(
-    program: &Path,
+    program: &CompilerProgram,
     kind: CodeKind,
     component: &[u8],
     limits: Allowance,
@@ -51,13 +51,14 @@ pub(super) fn compile_in_child(
 ) -> Result<Vec<u8>, RuntimeError> {
     let _slot = Slot::take(interrupt).ok_or(RuntimeError::Interrupted)?;
     let failed =
-        |what: &str, error: std::io::Error| RuntimeError::Engine(format!("{what} {}: {error}", program.display()));
+        |what: &str, error: std::io::Error| RuntimeError::Engine(format!("{what} {}: {error}", program.path.display()));
     #[expect(clippy::disallowed_methods, reason = "it gets nothing of the environment")]
-    let mut child = std::process::Command::new(program)
+    let mut child = std::process::Command::new(&program.path)
         .args([WORD, kind.word()])
         .args([limits.cpu.as_secs().to_string(), limits.memory.to_string()])
         // A compiler needs nothing from the environment, least of all its secrets.
         .env_clear()
+        .envs(program.environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -166,7 +167,7 @@ fn ran_out_of_time(_: ExitStatus) -> bool {
 
 /// Compiles a component if the program was started for that, and returns the exit status; none otherwise. A program
 /// calls this before anything else.
-pub fn as_compiler(arguments: &[OsString]) -> Option<u8> {
+pub fn run_as_compiler(arguments: &[OsString]) -> Option<u8> {
     let words: Vec<&str> = arguments.iter().skip(1).filter_map(|word| word.to_str()).collect();
     let [WORD, kind, seconds, bytes] = words.as_slice() else { return None };
     let (kind, seconds, bytes) = (CodeKind::of_word(kind)?, seconds.parse().ok()?, bytes.parse().ok()?);

@@ -30,14 +30,31 @@ type Warn = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Compilation {
     /// The folder that stores compiled code; none to store nothing.
     pub cache: Option<PathBuf>,
-    /// A program that passes its arguments to [`as_compiler`](super::as_compiler) before anything else, such as this
+    /// A program that passes its arguments to [`run_as_compiler`](super::run_as_compiler) before anything else, such as this
     /// one. It compiles untrusted components in a separate process, with limits of time and memory. Without it they
     /// are compiled in this process, without limits.
-    pub program: Option<PathBuf>,
+    pub program: Option<CompilerProgram>,
     /// The limits of compiling in a separate process.
     pub limits: CompileLimits,
     /// Receives warnings about a folder or a file of it that cannot be trusted; its code is compiled again.
     pub warn: Option<Warn>,
+}
+
+/// A program that compiles components in a process of its own.
+#[derive(Debug, Clone)]
+pub struct CompilerProgram {
+    /// The file of the program.
+    pub path: PathBuf,
+    /// The environment of the process, which gets no other variables: settings of its allocator. The limit of memory
+    /// counts the address space that the process takes after its start, so an allocator must not reserve more than it
+    /// needs.
+    pub environment: Vec<(&'static str, &'static str)>,
+}
+
+impl From<PathBuf> for CompilerProgram {
+    fn from(path: PathBuf) -> CompilerProgram {
+        CompilerProgram { path, environment: Vec::new() }
+    }
 }
 
 impl std::fmt::Debug for Compilation {
@@ -77,7 +94,7 @@ impl CodeKind {
 pub(crate) struct Compiler {
     kind: CodeKind,
     folder: Option<CodeFolder>,
-    program: Option<PathBuf>,
+    program: Option<CompilerProgram>,
     limits: CompileLimits,
     warn: Option<Warn>,
     /// Components that were compiled ahead, by their digest.

@@ -6,9 +6,9 @@ mod compiler;
 mod functions;
 mod limits;
 
-pub use child::as_compiler;
-pub use compiler::Compilation;
+pub use child::run_as_compiler;
 pub(super) use compiler::{CodeKind, Compiler};
+pub use compiler::{Compilation, CompilerProgram};
 pub(super) use functions::CompiledFunctions;
 pub use limits::CompileLimits;
 

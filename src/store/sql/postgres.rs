@@ -61,7 +61,7 @@ enum SessionKind {
     /// A further session of a host or of a scratch database.
     Beside,
     /// A platform's session, lent for one unit of work: no setting of the session changes.
-    Lent,
+    DatabaseHandle,
 }
 
 impl fmt::Debug for PostgresConnection {
@@ -93,7 +93,7 @@ impl PostgresConnection {
 
     /// Uses a connection that a platform lends.
     pub(super) fn lent(client: Box<dyn LentClient>) -> PostgresConnection {
-        PostgresConnection::over(None, Session::Lent(client), None, SessionKind::Lent)
+        PostgresConnection::over(None, Session::DatabaseHandle(client), None, SessionKind::DatabaseHandle)
     }
 
     fn over(
@@ -145,9 +145,9 @@ impl PostgresConnection {
     pub(super) fn begin(&self) -> Result<(), SqlError> {
         self.broken.take();
         self.is_doomed.set(false);
-        // Rows that must not change during a unit are locked one by one: see `Database::hold_to_seen`.
+        // Rows that must not change during a unit are locked one by one: see `Database::check_unchanged`.
         const BEGIN: &str = "begin isolation level read committed";
-        if self.kind == SessionKind::Lent {
+        if self.kind == SessionKind::DatabaseHandle {
             self.control(&format!("{BEGIN}; {LENT}"))?;
             self.is_in_unit.set(true);
             return Ok(());
@@ -180,7 +180,7 @@ impl PostgresConnection {
 
     pub(super) fn rollback(&self) {
         // A lost connection has rolled back by itself; a lent connection outside of a unit is unchanged.
-        if self.kind == SessionKind::Lent && !self.is_in_unit.get() {
+        if self.kind == SessionKind::DatabaseHandle && !self.is_in_unit.get() {
             return;
         }
         if self.client.borrow().batch_execute("rollback").is_err() {
@@ -299,7 +299,7 @@ impl PostgresConnection {
             let made = match self.kind {
                 SessionKind::Host => connect_host(self.url()?)?,
                 SessionKind::Scratch | SessionKind::Beside => connect(self.url()?, self.schema())?,
-                SessionKind::Lent => return Ok(self.client.borrow()),
+                SessionKind::DatabaseHandle => return Ok(self.client.borrow()),
             };
             *self.client.borrow_mut() = made;
             self.is_lost.set(false);
@@ -401,7 +401,7 @@ impl PostgresConnection {
 impl Drop for PostgresConnection {
     fn drop(&mut self) {
         // A lent connection is returned unchanged.
-        if self.kind == SessionKind::Lent && self.is_in_unit.get() {
+        if self.kind == SessionKind::DatabaseHandle && self.is_in_unit.get() {
             self.rollback();
         }
         if let (SessionKind::Scratch, Some(schema)) = (self.kind, &self.schema) {

@@ -36,7 +36,7 @@ pub trait LentClient: Send {
 pub(super) enum Session {
     /// The client, and a function that asks the server to end the running statement.
     Own(Client, Box<dyn Fn() + Send>),
-    Lent(Box<dyn LentClient>),
+    DatabaseHandle(Box<dyn LentClient>),
 }
 
 impl Session {
@@ -72,7 +72,7 @@ impl Session {
     pub(super) fn cancel(&self) {
         match self {
             Session::Own(_, cancel) => cancel(),
-            Session::Lent(lent) => lent.cancel(),
+            Session::DatabaseHandle(lent) => lent.cancel(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Session {
     pub(super) fn prepared(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
         match self {
             Session::Own(client, _) => wait(client.prepare(sql)),
-            Session::Lent(lent) => wait(lent.prepare(sql)),
+            Session::DatabaseHandle(lent) => wait(lent.prepare(sql)),
         }
     }
 
@@ -96,7 +96,7 @@ impl Deref for Session {
     fn deref(&self) -> &Client {
         match self {
             Session::Own(client, _) => client,
-            Session::Lent(lent) => lent.client(),
+            Session::DatabaseHandle(lent) => lent.client(),
         }
     }
 }

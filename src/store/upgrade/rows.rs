@@ -72,10 +72,11 @@ impl Upgrades<'_> {
                             parameters.push(SqlValue::Text(Value::Object(ordered).to_string()));
                         }
                     }
-                    Err(misfit) => {
-                        let (tenant, id, value) = (tenant.to_string(), id.clone(), misfit.value.to_string());
-                        let row = StakeRow { tenant, id, value, problem: misfit.why };
-                        note(&mut stakes, entity, &misfit.field, row);
+                    Err(expected_instead_of) => {
+                        let (tenant, id, value) =
+                            (tenant.to_string(), id.clone(), expected_instead_of.value.to_string());
+                        let row = StakeRow { tenant, id, value, problem: expected_instead_of.why };
+                        note(&mut stakes, entity, &expected_instead_of.field, row);
                     }
                 }
             }

@@ -12,8 +12,8 @@ use erp_manifest::{Language, Manifest};
 
 use super::parts::{LinkedParts, parts, parts_without_links};
 use crate::build::{
-    BuildOptions, CargoProject, CompiledCrate, ForeignBuild, Profile, SourceRevision, Speech, Toolchain, compile,
-    compile_python, compile_typescript, script_files, workspace_of,
+    BuildOptions, CargoProject, CompiledCrate, ForeignBuild, MessageTarget, Profile, SourceRevision, Toolchain,
+    compile, compile_python, compile_typescript, script_files, workspace_of,
 };
 use crate::command_error::{CommandError, codes};
 use crate::commands::generate::{in_short, world_of, write_generated};
@@ -98,7 +98,7 @@ pub(super) fn build_component(
                 target_dir: making.target_dir.clone(),
                 // A component that ships is built from locked versions, if there is a lock file.
                 locked: making.locked || ships,
-                locks_by_itself: !making.locked,
+                locked_by_default: !making.locked,
                 ..options_with(context, project, making.profile.clone(), toolchain)
             };
             let (compiled, rustc) = compiled(context, open, &parts, options)?;
@@ -212,7 +212,7 @@ fn compiled(
     let options = options(toolchain);
     let made = compile(&options, |message| context.ui.foreign(message));
     if made.is_err() && !context.cancel.is_cancelled() {
-        context.forget_toolchain(&project.root);
+        context.clear_toolchain(&project.root);
     }
     let made = made?;
     still_wanted(context)?;
@@ -344,7 +344,7 @@ fn options_with(context: &Context, project: &Project, profile: Profile, toolchai
         profile,
         target_dir: None,
         locked: false,
-        locks_by_itself: true,
+        locked_by_default: true,
         offline: context.offline,
         cargo_home: context.environment.cargo_home.clone(),
         variables: context.cargo_variables(),
@@ -352,7 +352,7 @@ fn options_with(context: &Context, project: &Project, profile: Profile, toolchai
         quiet: !context.ui.is_verbose() && !context.ui.has_color(),
         color: context.ui.has_color(),
         cancel: context.cancel.clone(),
-        speech: if context.ui.is_kept() { Speech::Messages } else { Speech::Terminal },
+        speech: if context.ui.is_buffered() { MessageTarget::Messages } else { MessageTarget::Terminal },
     }
 }
 

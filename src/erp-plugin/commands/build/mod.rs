@@ -6,7 +6,7 @@ mod parts;
 use std::path::PathBuf;
 
 use clap::Args;
-use erp_check::{CheckedComponent, check_component, weigh};
+use erp_check::{ComponentCheck, apply_severities, check_component};
 use erp_component::ComponentOrigin;
 use erp_files::FileAccess;
 use erp_manifest::ByteSize;
@@ -151,7 +151,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
 /// A component that was built, passed its checks, and was written to a file.
 struct Kept {
     built: BuiltComponent,
-    checked: CheckedComponent,
+    checked: ComponentCheck,
     file: PathBuf,
 }
 
@@ -165,7 +165,7 @@ fn build_checked(context: &Context, open: &OpenProject, making: &BuildPlan) -> R
     } else {
         context.check_own_folders(&mut checked.report, &built.finished.component, project);
     }
-    weigh(&mut checked.report, &manifest.check);
+    apply_severities(&mut checked.report, &manifest.check);
     if checked.report.has_errors() {
         let message = format!("the component does not fit its manifest: {}", checked.report.summary());
         return Err(CommandError::new(codes::COMPONENT, message).with_report(checked.report));
@@ -186,7 +186,11 @@ fn build_checked(context: &Context, open: &OpenProject, making: &BuildPlan) -> R
 }
 
 /// Builds and writes a component that another command needs.
-pub(super) fn build_and_keep(context: &Context, open: &OpenProject, profile: Profile) -> Result<Vec<u8>, CommandError> {
+pub(super) fn build_and_write(
+    context: &Context,
+    open: &OpenProject,
+    profile: Profile,
+) -> Result<Vec<u8>, CommandError> {
     let making = BuildPlan { profile, target_dir: None, locked: false, component: None };
     let kept = build_checked(context, open, &making)?;
     let size = ByteSize(kept.built.finished.component.len() as u64);

@@ -14,13 +14,13 @@ use schemars::JsonSchema;
 use semver::Version;
 use serde::Serialize;
 
-use self::workshop::ProjectWorkshop;
+use self::workshop::LocalProjectTools;
 use super::key::trust_store;
 use super::present_component::{ComponentArgs, Purpose};
 use super::{CommandResult, HostArgs, limits_of};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
-use crate::dev_host::{DevHost, FollowedPlace, Options, UserToken, Workshop};
+use crate::dev_host::{DevHost, Options, ProjectPlace, ProjectTools, UserToken};
 use crate::network::NetworkTransport;
 use crate::project::{Member, Project, members, workspace_root};
 use crate::ui::Table;
@@ -114,7 +114,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         (false, Some(_)) => Admission::Trusted,
         (false, None) => Admission::Anyone,
     };
-    let workshop: Option<Arc<dyn Workshop>> = if followed.is_empty() {
+    let workshop: Option<Arc<dyn ProjectTools>> = if followed.is_empty() {
         None
     } else {
         Some(Arc::new(workshop(context, followed.clone(), args.platform_version.is_some())?))
@@ -126,7 +126,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         admission,
         trust,
         tell,
-        tells_all: context.ui.is_verbose(),
+        prints_all_requests: context.ui.is_verbose(),
         transport: Some(Arc::new(NetworkTransport)),
         limits: limits_of(&args.limit)?,
         workshop,
@@ -187,18 +187,18 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
 }
 
 /// The platform version that the projects are developed for: that of the first one that states a version.
-fn stated_version(followed: &[FollowedPlace]) -> Option<Version> {
+fn stated_version(followed: &[ProjectPlace]) -> Option<Version> {
     let manifests =
         followed.iter().filter_map(|place| Project::open(&place.manifest_file, &place.root).ok()?.manifest().0);
-    manifests.into_iter().find_map(|manifest| manifest.developed_for())
+    manifests.into_iter().find_map(|manifest| manifest.dev_platform_version())
 }
 
 /// The projects that are followed: all of a workspace with `--workspace`, else the current one.
-fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
+fn followed(context: &Context) -> Result<Vec<ProjectPlace>, CommandError> {
     let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
     if context.workspace {
         let members = members(&workspace_root(&context.directory)).map_err(|error| failed(error.to_string()))?;
-        let place = |member: Member| FollowedPlace {
+        let place = |member: Member| ProjectPlace {
             name: member.id,
             root: member.manifest_file.parent().map_or_else(PathBuf::new, std::path::Path::to_path_buf),
             manifest_file: member.manifest_file,
@@ -215,10 +215,14 @@ fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
     };
     let root = fs_err::canonicalize(&project.root).unwrap_or(project.root);
     let manifest_file = root.join(project.manifest_file.file_name().unwrap_or_default());
-    Ok(vec![FollowedPlace { name, root, manifest_file }])
+    Ok(vec![ProjectPlace { name, root, manifest_file }])
 }
 
-fn workshop(context: &Context, places: Vec<FollowedPlace>, has_version: bool) -> Result<ProjectWorkshop, CommandError> {
+fn workshop(
+    context: &Context,
+    places: Vec<ProjectPlace>,
+    has_version: bool,
+) -> Result<LocalProjectTools, CommandError> {
     let program = std::env::current_exe().map_err(|error| CommandError::new(codes::IO, error.to_string()))?;
-    Ok(ProjectWorkshop::new(places, program, context, has_version))
+    Ok(LocalProjectTools::new(places, program, context, has_version))
 }

@@ -6,7 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use erp_check::{
-    BAD_FIXTURE, CheckSubject, PLATFORM_TOO_OLD, check_component, check_manifest, check_nodes, weigh, without_followers,
+    BAD_FIXTURE, CheckSubject, PLATFORM_TOO_OLD, apply_severities, check_component, check_manifest, check_nodes,
+    without_consequential,
 };
 use erp_component::{BuildInputs, ComponentOrigin};
 use erp_manifest::diagnostics::{Diagnostic, Report};
@@ -21,17 +22,19 @@ use crate::commands::build::{component_for_development, component_without_code, 
 use crate::commands::generate::{stale, world_of};
 use crate::commands::present_component::{BuiltFile, canonical};
 use crate::context::Context;
-use crate::dev_host::{Built, FittingComponent, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+use crate::dev_host::{
+    CheckedProject, FailureStage, FittingComponent, ProjectBuild, ProjectFailure, ProjectPlace, ProjectTools,
+};
 use crate::generate::generated_files;
 use crate::project::{FileError, Project, package_files};
 use crate::scenario::from_recording;
 use crate::settings::this_program;
-use crate::ui::{HumanStyle, KEPT_WIDTH, human};
+use crate::ui::{BUFFERED_WIDTH, HumanStyle, human};
 
 /// The projects of a dev host.
 #[derive(Debug)]
-pub(super) struct ProjectWorkshop {
-    places: Vec<FollowedPlace>,
+pub(super) struct LocalProjectTools {
+    places: Vec<ProjectPlace>,
     /// The path of this program, which runs the tests in a child process.
     program: PathBuf,
     /// The context of the `dev` command.
@@ -40,21 +43,21 @@ pub(super) struct ProjectWorkshop {
     has_platform_version: bool,
 }
 
-impl ProjectWorkshop {
+impl LocalProjectTools {
     pub(super) fn new(
-        places: Vec<FollowedPlace>,
+        places: Vec<ProjectPlace>,
         program: PathBuf,
         context: &Context,
         has_platform_version: bool,
-    ) -> ProjectWorkshop {
-        ProjectWorkshop { places, program, context: context.clone(), has_platform_version }
+    ) -> LocalProjectTools {
+        LocalProjectTools { places, program, context: context.clone(), has_platform_version }
     }
 }
 
-impl ProjectWorkshop {
+impl LocalProjectTools {
     /// Whether a component was built from the present source, for the plugin's present id and version. Labels and
     /// columns do not matter: the compiled part of the manifest is in the generated code.
-    fn is_present(&self, read: &ReadProject, built: &BuiltFile) -> bool {
+    fn is_present(&self, read: &CheckedProject, built: &BuiltFile) -> bool {
         let Some(inputs) = &built.inputs else { return false };
         let metadata = &read.manifest.metadata;
         let said = erp_component::description(&built.bytes);
@@ -64,7 +67,7 @@ impl ProjectWorkshop {
     }
 
     /// Whether `dist` holds a component from elsewhere, and no development build.
-    fn has_given_component(&self, read: &ReadProject) -> bool {
+    fn has_given_component(&self, read: &CheckedProject) -> bool {
         let built = self.context.built_files(&read.project, &read.manifest);
         let given =
             |built: &BuiltFile| built.inputs.as_ref().map(|inputs| inputs.origin) == Some(ComponentOrigin::File);
@@ -72,13 +75,13 @@ impl ProjectWorkshop {
     }
 }
 
-impl Workshop for ProjectWorkshop {
-    fn places(&self) -> Vec<FollowedPlace> {
+impl ProjectTools for LocalProjectTools {
+    fn places(&self) -> Vec<ProjectPlace> {
         self.places.clone()
     }
 
-    fn read(&self, place: &FollowedPlace) -> Result<ReadProject, Trouble> {
-        let trouble = |summary: String, text: String| Trouble { stage: TroubleStage::Manifest, summary, text };
+    fn read(&self, place: &ProjectPlace) -> Result<CheckedProject, ProjectFailure> {
+        let trouble = |summary: String, text: String| ProjectFailure { stage: FailureStage::Manifest, summary, text };
         let project = open(place).map_err(|why| trouble(why.clone(), why))?;
         let (manifest, mut report) = project.manifest();
         let manifest = manifest.map(|mut manifest| {
@@ -88,10 +91,10 @@ impl Workshop for ProjectWorkshop {
             }
             let subject =
                 CheckSubject { manifest: &manifest, source: &project.source, file: &|path| project.file(path) };
-            let found = without_followers(check_manifest(&subject), &report, &project.source);
+            let found = without_consequential(check_manifest(&subject), &report, &project.source);
             report.extend(found);
             report.retain(|finding| !(self.has_platform_version && finding.code == PLATFORM_TOO_OLD));
-            weigh(&mut report, &manifest.check);
+            apply_severities(&mut report, &manifest.check);
             manifest
         });
         let manifest = match manifest {
@@ -100,10 +103,10 @@ impl Workshop for ProjectWorkshop {
         };
         let files = files_of(&project, &manifest).map_err(|why| trouble("files cannot be packed".to_owned(), why))?;
         let json = document::parse(&project.source).0.to_json();
-        Ok(ReadProject { project, manifest: Arc::new(manifest), json, files, remarks: shown(&report) })
+        Ok(CheckedProject { project, manifest: Arc::new(manifest), json, files, remarks: shown(&report) })
     }
 
-    fn component(&self, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble> {
+    fn component(&self, read: &CheckedProject) -> Result<Option<Vec<u8>>, ProjectFailure> {
         let manifest = &read.manifest;
         if *manifest.build.language == Language::NoCode && !self.has_given_component(read) {
             return component_without_code(manifest).map(Some).map_err(|error| component_trouble(error.message));
@@ -113,7 +116,12 @@ impl Workshop for ProjectWorkshop {
         Ok(if built.is_empty() { None } else { Some(built.swap_remove(present.unwrap_or(0)).bytes) })
     }
 
-    fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<FittingComponent, Trouble> {
+    fn fit(
+        &self,
+        read: &CheckedProject,
+        component: &[u8],
+        runtime: &Runtime,
+    ) -> Result<FittingComponent, ProjectFailure> {
         let (manifest, source) = (&read.manifest, &read.project.source);
         let (mut report, loaded) = std::thread::scope(|scope| {
             let loading = scope.spawn(|| runtime.load(component, Arc::clone(manifest)));
@@ -121,7 +129,7 @@ impl Workshop for ProjectWorkshop {
             (checked.report, loading.join())
         });
         let loaded = match loaded {
-            _ if report.has_errors() => return Err(misfit(&report)),
+            _ if report.has_errors() => return Err(expected_instead_of(&report)),
             Err(_) => return Err(component_trouble("compiling the component failed; save again".to_owned())),
             Ok(Err(error)) => return Err(component_trouble(error.to_string())),
             Ok(Ok(loaded)) => loaded,
@@ -131,26 +139,26 @@ impl Workshop for ProjectWorkshop {
                 runtime.node_definitions(&loaded).map_err(|error| component_trouble(error.to_string()))?;
             report.extend(check_nodes(manifest, &definitions, Some(source)));
         }
-        weigh(&mut report, &manifest.check);
+        apply_severities(&mut report, &manifest.check);
         if report.has_errors() {
-            Err(misfit(&report))
+            Err(expected_instead_of(&report))
         } else {
             Ok(FittingComponent { loaded, remarks: shown(&report) })
         }
     }
 
-    fn keep(&self, read: &ReadProject, component: &[u8]) -> Result<(), Trouble> {
+    fn keep(&self, read: &CheckedProject, component: &[u8]) -> Result<(), ProjectFailure> {
         keep(&read.project, &read.manifest, component, ComponentOrigin::Debug)
             .map(|_| ())
             .map_err(|error| component_trouble(error.to_string()))
     }
 
-    fn folders_beside(&self, read: &ReadProject, component: &[u8]) -> Vec<PathBuf> {
+    fn folders_beside(&self, read: &CheckedProject, component: &[u8]) -> Vec<PathBuf> {
         let inputs = BuildInputs::of(component);
         inputs.map_or_else(Vec::new, |inputs| folders_beside(&canonical(&read.project.root), &inputs))
     }
 
-    fn needs_build(&self, read: &ReadProject) -> bool {
+    fn needs_build(&self, read: &CheckedProject) -> bool {
         let (project, manifest) = (&read.project, &read.manifest);
         if *manifest.build.language == Language::NoCode || self.has_given_component(read) {
             return false;
@@ -162,20 +170,20 @@ impl Workshop for ProjectWorkshop {
         !self.context.built_files(project, manifest).iter().any(|built| self.is_present(read, built))
     }
 
-    fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<Built, Trouble> {
+    fn build(&self, place: &ProjectPlace, cancel: &Cancel) -> Result<ProjectBuild, ProjectFailure> {
         let context = self.context.beside(&place.manifest_file, cancel.clone());
         match context.open_project().and_then(|open| component_for_development(&context, &open)) {
-            Ok(component) => Ok(Built { component, text: context.ui.take_kept() }),
+            Ok(component) => Ok(ProjectBuild { component, text: context.ui.take_output() }),
             Err(error) => {
                 error.report_to(&context.ui);
                 let (summary, text) =
-                    ("it does not build; the last good version serves on".to_owned(), context.ui.take_kept());
+                    ("it does not build; the last good version serves on".to_owned(), context.ui.take_output());
                 if error.exit_code == ExitCode::CargoBuild {
                     // Finds the toolchain in the background, so that the next build need not wait for it.
                     let root = place.root.clone();
                     std::thread::spawn(move || context.toolchain(&root).is_ok());
                 }
-                Err(Trouble { stage: TroubleStage::Build, summary, text })
+                Err(ProjectFailure { stage: FailureStage::Build, summary, text })
             }
         }
     }
@@ -201,7 +209,7 @@ impl Workshop for ProjectWorkshop {
 }
 
 /// Opens the project of a place. Findings name its files relative to its folder.
-fn open(place: &FollowedPlace) -> Result<Project, String> {
+fn open(place: &ProjectPlace) -> Result<Project, String> {
     Project::open(&place.manifest_file, &place.root).map_err(|error| error.to_string())
 }
 
@@ -217,17 +225,17 @@ fn files_of(project: &Project, manifest: &Manifest) -> Result<PluginFiles, Strin
 
 /// Renders findings as text without colours.
 fn shown(report: &Report) -> String {
-    let style = HumanStyle { width: KEPT_WIDTH, color: false };
+    let style = HumanStyle { width: BUFFERED_WIDTH, color: false };
     report.diagnostics().iter().map(|finding| human(finding, style) + "\n").collect()
 }
 
 /// The trouble of a component that cannot be used.
-fn component_trouble(why: String) -> Trouble {
-    Trouble { stage: TroubleStage::Component, summary: why.clone(), text: why }
+fn component_trouble(why: String) -> ProjectFailure {
+    ProjectFailure { stage: FailureStage::Component, summary: why.clone(), text: why }
 }
 
 /// The trouble of a component that does not fit its manifest.
-fn misfit(report: &Report) -> Trouble {
+fn expected_instead_of(report: &Report) -> ProjectFailure {
     let summary = format!("the component does not fit its manifest: {}", report.summary());
-    Trouble { stage: TroubleStage::Component, summary, text: shown(report) }
+    ProjectFailure { stage: FailureStage::Component, summary, text: shown(report) }
 }

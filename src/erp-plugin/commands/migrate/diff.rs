@@ -31,7 +31,7 @@ pub(in super::super) struct DiffResult {
     /// The new version.
     new: String,
     /// Whether stored rows must follow, so that `schema_version` must be higher.
-    moves_rows: bool,
+    changes_rows: bool,
     /// The changes.
     changes: Vec<ChangeJson>,
 }
@@ -57,14 +57,14 @@ impl From<&SchemaChange> for ChangeJson {
 pub(super) fn run(context: &Context, args: &MigrateDiffArgs) -> CommandResult {
     let (old, new) = versions::read_both(context, &args.old, args.new.as_deref())?;
     let diff = SchemaDiff::of(&old.manifest, &new.manifest);
-    let at_stake = diff.at_stake().count();
+    let unhandled_changes = diff.unhandled_changes().count();
     let (before, after) = (&old.manifest, &new.manifest);
-    let is_low = diff.moves_rows() && after.schema.schema_version <= before.schema.schema_version;
+    let is_low = diff.changes_rows() && after.schema.schema_version <= before.schema.schema_version;
     let result = DiffResult {
-        ok: at_stake == 0 && !is_low,
+        ok: unhandled_changes == 0 && !is_low,
         old: old.shown(),
         new: new.shown(),
-        moves_rows: diff.moves_rows(),
+        changes_rows: diff.changes_rows(),
         changes: diff.changes.iter().map(ChangeJson::from).collect(),
     };
     context.ui.result(&result, || {
@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, args: &MigrateDiffArgs) -> CommandResult {
         for change in &diff.changes {
             table.row([word(change.effect).to_owned(), change.to_string()]);
         }
-        let end = match (diff.changes.len(), at_stake) {
+        let end = match (diff.changes.len(), unhandled_changes) {
             (0, _) => "the tables are the same".to_owned(),
             (_, 0) => "nothing is at stake".to_owned(),
             (_, count) => format!(

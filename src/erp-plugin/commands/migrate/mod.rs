@@ -17,7 +17,7 @@ pub(super) use self::live::{ApplyResult, RollbackResult, StatusResult};
 pub(super) use self::plan::PlanResult;
 pub(super) use self::rehearse::RehearseResult;
 pub(super) use self::semver::{SemverResult, reasons};
-pub(super) use self::versions::{VersionOf, read as read_version};
+pub(super) use self::versions::{PluginVersion, read as read_version};
 pub(super) use erp_manifest::evolution::BumpReason;
 
 /// Compare two versions of a plugin, rehearse an upgrade, apply it, take it back

@@ -18,7 +18,7 @@ use super::super::seed::{fill, in_one_unit};
 use super::super::{CommandResult, with_password};
 use super::diff::ChangeJson;
 use super::live::{refused, shown_steps};
-use super::versions::{self, VersionOf};
+use super::versions::{self, PluginVersion};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::scenario::{Suite, read_suite, run_case};
@@ -135,13 +135,13 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let (old, new) = versions::read_both(context, &args.from, args.to.as_deref())?;
     let diff = SchemaDiff::of(&old.manifest, &new.manifest);
     let runtime = context.runtime()?;
-    let load = |version: &VersionOf| {
+    let load = |version: &PluginVersion| {
         Ok::<_, CommandError>(runtime.load(&version.component(context, args.no_build)?, Arc::clone(&version.manifest))?)
     };
     let (old_plugin, new_plugin) = (load(&old)?, load(&new)?);
     let place = args.database.as_ref().map_or(ScratchPlace::Memory, |url| ScratchPlace::Postgres(with_password(url)));
     let mut platform = platform(&runtime, &place, (context.moment()?, args.seed))?;
-    platform.set_gate(Gate::of_version(new.manifest.developed_for()));
+    platform.set_gate(Gate::of_version(new.manifest.dev_platform_version()));
     context.ui.status("Installing", format!("{} {}", *old.manifest.metadata.id, old.shown()));
     platform.lifecycle().run_version(&project_version(&old_plugin, &old.json)).map_err(refused)?;
     for (index, tenant) in tenants().iter().enumerate() {
@@ -217,7 +217,7 @@ fn platform(
 /// Rows by entity, tenant and id.
 type Rows = BTreeMap<String, BTreeMap<(String, String), Value>>;
 
-fn rows_of(platform: &Platform, version: &VersionOf) -> Result<Rows, CommandError> {
+fn rows_of(platform: &Platform, version: &PluginVersion) -> Result<Rows, CommandError> {
     let mut all = Rows::new();
     for entity in &version.manifest.schema.entities {
         let rows = all.entry(entity.name.to_string()).or_default();
@@ -301,7 +301,7 @@ fn scenarios(
     context: &Context,
     runtime: &Arc<Runtime>,
     plugin: &LoadedPlugin,
-    versions: [(&str, &VersionOf); 2],
+    versions: [(&str, &PluginVersion); 2],
     place: &ScratchPlace,
 ) -> Result<Vec<ScenarioFate>, CommandError> {
     let mut fates = Vec::new();

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::CommandResult;
-use super::versions::{self, VersionOf};
+use super::versions::{self, PluginVersion};
 use crate::context::Context;
 use crate::ui::Table;
 
@@ -45,8 +45,8 @@ pub(in super::super) struct SemverResult {
 }
 
 /// The reasons to raise a version number, the most significant first.
-pub(in super::super) fn reasons(context: &Context, old: &VersionOf, new: &VersionOf) -> Vec<BumpReason> {
-    let imports = |version: &VersionOf| {
+pub(in super::super) fn reasons(context: &Context, old: &PluginVersion, new: &PluginVersion) -> Vec<BumpReason> {
+    let imports = |version: &PluginVersion| {
         let info = erp_component::read(&version.component_without_build(context)?).ok()?;
         Some(info.border.imports.into_iter().map(|import| import.name).collect::<BTreeSet<String>>())
     };
@@ -61,8 +61,8 @@ pub(super) fn run(context: &Context, args: &SemverArgs) -> CommandResult {
     let version = |text: &str| Version::parse(text).unwrap_or(Version::new(0, 0, 0));
     let (before, now) = (version(&old.manifest.metadata.version), version(&new.manifest.metadata.version));
     let least = bump.apply(&before);
-    let moves_rows = SchemaDiff::of(&old.manifest, &new.manifest).moves_rows();
-    let least_schema = old.manifest.schema.schema_version + u64::from(moves_rows);
+    let changes_rows = SchemaDiff::of(&old.manifest, &new.manifest).changes_rows();
+    let least_schema = old.manifest.schema.schema_version + u64::from(changes_rows);
     let schema = new.manifest.schema.schema_version;
     let ok = now >= least && schema >= least_schema;
     let result = SemverResult {

@@ -17,7 +17,7 @@ use crate::project::{MANIFEST_FILE, Project};
 use crate::settings::command;
 
 /// A version of a plugin.
-pub(in super::super) struct VersionOf {
+pub(in super::super) struct PluginVersion {
     pub(in super::super) manifest: Arc<Manifest>,
     /// The manifest as JSON, in the form that packages contain.
     pub(super) json: Value,
@@ -27,15 +27,15 @@ pub(in super::super) struct VersionOf {
     pub(super) project: Option<Project>,
 }
 
-impl VersionOf {
+impl PluginVersion {
     /// The version in messages: `1.2.0 (schema 3)`.
     pub(super) fn shown(&self) -> String {
         format!("{} (schema {})", *self.manifest.metadata.version, self.manifest.schema.schema_version)
     }
 
     /// The present version of a project.
-    pub(in super::super) fn of_open(open: &OpenProject) -> VersionOf {
-        VersionOf {
+    pub(in super::super) fn of_open(open: &OpenProject) -> PluginVersion {
+        PluginVersion {
             manifest: Arc::new(open.manifest.clone()),
             json: document::parse(&open.project.source).0.to_json(),
             packed: None,
@@ -72,7 +72,7 @@ impl VersionOf {
 
 /// Reads a version: a folder such as `.`, a package, or a git revision such as `HEAD~1` or `v1.2.0`. A revision is one
 /// of the current project.
-pub(in super::super) fn read(context: &Context, named: &str) -> Result<VersionOf, CommandError> {
+pub(in super::super) fn read(context: &Context, named: &str) -> Result<PluginVersion, CommandError> {
     let path = context.path(Path::new(named));
     if path.is_dir() {
         return of_project(context, Project::in_folder(&path, &context.directory)?);
@@ -81,13 +81,13 @@ pub(in super::super) fn read(context: &Context, named: &str) -> Result<VersionOf
         let package = open_package(&context.read(&path)?, &Limits::default())?;
         let packed = Some(package.component().to_vec());
         let manifest = Arc::new(package.manifest.clone());
-        return Ok(VersionOf { manifest, json: package.manifest_json, packed, project: None });
+        return Ok(PluginVersion { manifest, json: package.manifest_json, packed, project: None });
     }
     of_revision(context, named)
 }
 
 /// Reads the version of the current project.
-pub(super) fn current(context: &Context) -> Result<VersionOf, CommandError> {
+pub(super) fn current(context: &Context) -> Result<PluginVersion, CommandError> {
     of_project(context, context.project()?)
 }
 
@@ -96,7 +96,7 @@ pub(super) fn read_both(
     context: &Context,
     old: &str,
     new: Option<&str>,
-) -> Result<(VersionOf, VersionOf), CommandError> {
+) -> Result<(PluginVersion, PluginVersion), CommandError> {
     let old = read(context, old)?;
     let new = match new {
         Some(new) => read(context, new)?,
@@ -110,7 +110,7 @@ pub(super) fn read_both(
     Ok((old, new))
 }
 
-fn of_project(context: &Context, project: Project) -> Result<VersionOf, CommandError> {
+fn of_project(context: &Context, project: Project) -> Result<PluginVersion, CommandError> {
     let (manifest, report) = project.manifest();
     let mut manifest = manifest.filter(|_| !report.has_errors()).ok_or_else(|| {
         let message = format!("the manifest of {} has errors", context.shown(&project.root));
@@ -120,10 +120,10 @@ fn of_project(context: &Context, project: Project) -> Result<VersionOf, CommandE
         return Err(CommandError::new(codes::FIXTURES, unreadable.to_string()));
     }
     let json = document::parse(&project.source).0.to_json();
-    Ok(VersionOf { manifest: Arc::new(manifest), json, packed: None, project: Some(project) })
+    Ok(PluginVersion { manifest: Arc::new(manifest), json, packed: None, project: Some(project) })
 }
 
-fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandError> {
+fn of_revision(context: &Context, revision: &str) -> Result<PluginVersion, CommandError> {
     let project = context.project()?;
     let unknown = |why: String| {
         let is_file = Path::new(revision).extension().is_some_and(|ending| ending == "erpx");
@@ -154,7 +154,7 @@ fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandEr
         CommandError::new(codes::MANIFEST, format!("the manifest of `{revision}` has errors")).with_report(report)
     })?;
     let json = document::parse(&source).0.to_json();
-    Ok(VersionOf { manifest: Arc::new(manifest), json, packed: None, project: None })
+    Ok(PluginVersion { manifest: Arc::new(manifest), json, packed: None, project: None })
 }
 
 /// A hint that names the packages in `dist`, which can be used as versions.

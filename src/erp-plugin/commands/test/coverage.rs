@@ -145,7 +145,7 @@ pub(super) fn lcov(lines: &Lines, root: &Path) -> String {
 
 /// The lines that each case of a run reached, and the state of the files at that time.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct KeptLines {
+pub(super) struct CoverageRecord {
     /// Digests of the lines of each source file.
     files: BTreeMap<String, Vec<String>>,
     /// Digests of the files that every case depends on, and of the scenario files.
@@ -157,15 +157,15 @@ pub(super) struct KeptLines {
     cases: BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>,
 }
 
-impl KeptLines {
+impl CoverageRecord {
     /// Reads what the last run with coverage stored; `None` if there was none.
-    pub(super) fn read(root: &Path) -> Option<KeptLines> {
+    pub(super) fn read(root: &Path) -> Option<CoverageRecord> {
         serde_json::from_slice(&fs_err::read(root.join(KEPT)).ok()?).ok()
     }
 
     /// Stores what a run reached.
     pub(super) fn write(root: &Path, cases: BTreeMap<String, &Lines>) -> Result<(), CommandError> {
-        let mut kept = KeptLines::default();
+        let mut kept = CoverageRecord::default();
         let whole = whole_files(root);
         for (name, lines) in cases {
             let mut reached = BTreeMap::new();

@@ -15,9 +15,9 @@ use std::time::Instant;
 
 use clap::Args;
 
-use self::coverage::{CoverageJson, KeptLines, Lines};
+use self::coverage::{CoverageJson, CoverageRecord, Lines};
 pub(super) use self::result::TestResult;
-use erp_check::{check_tested, weigh};
+use erp_check::{apply_severities, check_tested};
 use erp_manifest::contract::HostFunction;
 use erp_manifest::diagnostics::{DiagnosticJson, Report};
 use erp_manifest::document::closest;
@@ -141,7 +141,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
     let total = all.len();
     let names: Vec<String> = all.iter().map(Case::name).collect();
-    let kept = if args.affected { KeptLines::read(&open.project.root) } else { None };
+    let kept = if args.affected { CoverageRecord::read(&open.project.root) } else { None };
     let chosen: Vec<Case<'_>> = all
         .into_iter()
         .filter(|case| args.tag.as_ref().is_none_or(|tag| case.test.tags.contains(tag)))
@@ -251,7 +251,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
             results.iter().flat_map(|result| result.host_functions.iter().copied()).collect();
         findings.extend(check_tested(&manifest, &open.project.source, &used));
         findings.extend(files::unreferenced(&suites, &ran));
-        weigh(&mut findings, &manifest.check);
+        apply_severities(&mut findings, &manifest.check);
         context.ui.report(&findings);
     }
     let covered = covered.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -269,7 +269,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         coverage,
     };
     context.ui.result(&result, || match context.ui.format() {
-        Format::Github => reports::annotations(&ran, &context.way_from_repository()),
+        Format::Github => reports::annotations(&ran, &context.path_from_repository()),
         Format::Junit => reports::junit(&ran),
         Format::Tap => reports::tap(&ran),
         Format::Jsonl => reports::json_lines(&ran),
@@ -323,7 +323,7 @@ fn case_key(case: &Case<'_>) -> String {
 }
 
 /// Whether something that the case depends on changed since the last run with coverage.
-fn is_affected(context: &Context, project: &Project, kept: &KeptLines, case: &Case<'_>) -> bool {
+fn is_affected(context: &Context, project: &Project, kept: &CoverageRecord, case: &Case<'_>) -> bool {
     let scenarios = context.path(case.suite.source.path());
     kept.is_affected(&project.root, &case_key(case), &scenarios)
 }
@@ -342,7 +342,7 @@ fn keep_coverage(
         erp_files::write_if_changed(&file, coverage::lcov(&lines, &project.root).as_bytes())?;
     }
     // Comes last, because the lcov file may be one of the project's files.
-    KeptLines::write(&project.root, covered.iter().map(|(name, lines)| (name.clone(), lines)).collect())?;
+    CoverageRecord::write(&project.root, covered.iter().map(|(name, lines)| (name.clone(), lines)).collect())?;
     Ok(sum)
 }
 

@@ -7,7 +7,7 @@ use super::names::{TakenNames, camel, short_names, snake};
 use super::types::of_type;
 
 /// An event that the plugin subscribes to.
-pub(super) struct Heard<'m> {
+pub(super) struct SubscribedEvent<'m> {
     /// The event type; none for the events that only a pattern matches.
     pub(super) name: Option<&'m str>,
     /// The method that receives the event.
@@ -43,18 +43,18 @@ struct NamedEvent<'m> {
 }
 
 /// The events that the plugin subscribes to, in the order of the manifest.
-pub(super) fn heard(manifest: &Manifest) -> Vec<Heard<'_>> {
+pub(super) fn heard(manifest: &Manifest) -> Vec<SubscribedEvent<'_>> {
     let named = named(manifest);
     let declared = |name: &str| manifest.events.publishes.iter().any(|event| event.r#type.as_str() == name);
-    let mut heard: Vec<Heard<'_>> = Vec::new();
+    let mut heard: Vec<SubscribedEvent<'_>> = Vec::new();
     for pattern in &manifest.events.subscribe {
         if let Some(NamedEvent { name, payload, method }) = named.iter().find(|named| named.name == pattern.as_str()) {
             let payload = declared(name).then(|| format!("events::{payload}"));
-            heard.push(Heard { name: Some(name), method: method.clone(), payload });
+            heard.push(SubscribedEvent { name: Some(name), method: method.clone(), payload });
         }
     }
     if manifest.events.subscribe.iter().any(|pattern| pattern.ends_with('*')) {
-        heard.push(Heard { name: None, method: "other".to_owned(), payload: None });
+        heard.push(SubscribedEvent { name: None, method: "other".to_owned(), payload: None });
     }
     heard
 }

@@ -9,7 +9,7 @@ use erp_manifest::{Manifest, Moment};
 use erp_runtime::RecordedCall;
 use serde_json::{Value, json};
 
-use self::rows::{Others, RecordedRows};
+use self::rows::{RecordedRows, UnknownIds};
 use super::accept::toml_text;
 
 /// Returns the text of a scenario with the title `name`. Calls that happen by themselves need no step: those of the
@@ -118,11 +118,11 @@ fn step(
         // The handler was called by its name, with the payload as text.
         let payload = said["arguments"]["event"]["payload"].as_str().unwrap_or("{}");
         let payload: Value = serde_json::from_str(payload).ok()?;
-        let payload = toml_text(&rows.referred(&payload, Others::Keep));
+        let payload = toml_text(&rows.referred(&payload, UnknownIds::Keep));
         let tenant = toml_text(&call.context["tenant"]);
         format!("event = {}\ntenant = {tenant}\npayload = {payload}\n", toml_text(&json!(event)))
     } else if let Some(event) = said["event"]["type"].as_str() {
-        let payload = toml_text(&rows.referred(&said["event"]["payload"], Others::Keep));
+        let payload = toml_text(&rows.referred(&said["event"]["payload"], UnknownIds::Keep));
         let tenant = toml_text(&call.context["tenant"]);
         format!("event = {}\ntenant = {tenant}\npayload = {payload}\n", toml_text(&json!(event)))
     } else if let Some(name) = said["action"].as_str() {
@@ -131,7 +131,7 @@ fn step(
         let id = rows.reference(id).unwrap_or_else(|| id.to_owned());
         let mut input = said["input"].as_object().cloned().unwrap_or_default();
         input.remove("id");
-        let body = toml_text(&rows.referred(&Value::Object(input), Others::Keep));
+        let body = toml_text(&rows.referred(&Value::Object(input), UnknownIds::Keep));
         format!("as = \"{user}\"\nhttp = \"POST /{}/{id}/actions/{name}\"\njson = {body}\n", *action.entity)
     } else if let Some(wave) = said["wave"].as_str() {
         format!("as = \"{user}\"\ncall = {}\n", toml_text(&json!(wave)))
@@ -144,7 +144,7 @@ fn step(
         None => expect.push_str("expect.ok = true\n"),
     }
     let events = group.iter().flat_map(|call| &call.events);
-    let events: Vec<Value> = events.map(|event| rows.referred(event, Others::Match)).collect();
+    let events: Vec<Value> = events.map(|event| rows.referred(event, UnknownIds::Match)).collect();
     if !events.is_empty() {
         expect.push_str(&format!("expect.events = {}\n", toml_text(&Value::Array(events))));
     }

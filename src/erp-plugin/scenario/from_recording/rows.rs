@@ -116,14 +116,14 @@ impl RecordedRows {
     }
 
     /// Replaces known ids by references; `others` says whether matchers replace all other ids and times.
-    pub(super) fn referred(&self, value: &Value, others: Others) -> Value {
+    pub(super) fn referred(&self, value: &Value, others: UnknownIds) -> Value {
         match value {
             Value::String(text) if is_uuid(text) => match self.reference(text) {
                 Some(reference) => Value::String(reference),
-                None if others == Others::Match => Value::String("<uuid>".to_owned()),
+                None if others == UnknownIds::Match => Value::String("<uuid>".to_owned()),
                 None => value.clone(),
             },
-            Value::String(text) if others == Others::Match && Moment::parse(text).is_some() => json!("<any>"),
+            Value::String(text) if others == UnknownIds::Match && Moment::parse(text).is_some() => json!("<any>"),
             Value::Array(items) => items.iter().map(|item| self.referred(item, others)).collect(),
             Value::Object(fields) => {
                 fields.iter().map(|(key, value)| (key.clone(), self.referred(value, others))).collect()
@@ -163,7 +163,7 @@ impl RecordedRows {
             .collect();
         let mut text = format!("rows.{} = '''\n  | {} |\n", *entity.name, names.join(" | "));
         for row in rows {
-            let cell = |name: &&str| match row.get(*name).map(|value| self.referred(value, Others::Keep)) {
+            let cell = |name: &&str| match row.get(*name).map(|value| self.referred(value, UnknownIds::Keep)) {
                 None | Some(Value::Null) => "~".to_owned(),
                 // A text that a table cannot contain is left out. Only references begin with `@recorded`.
                 Some(Value::String(text)) if !text.starts_with("@recorded") && !is_plain_cell(&text) => "~".to_owned(),
@@ -259,7 +259,7 @@ fn is_plain_cell(text: &str) -> bool {
 
 /// The treatment of unknown ids, and of times.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Others {
+pub(super) enum UnknownIds {
     Keep,
     Match,
 }

@@ -159,7 +159,7 @@ impl NodeKind {
 
 impl NodeProperty {
     /// Checks a default or a parameter of a workflow. Returns the expected kind of value if it does not fit.
-    pub fn misfit(&self, value: &Value) -> Option<String> {
+    pub fn expected_instead_of(&self, value: &Value) -> Option<String> {
         let text = value.as_str();
         let (fits, wanted) = match *self.kind {
             PropertyKind::String => (text.is_some_and(|text| !text.contains('\n')), "one line of text"),

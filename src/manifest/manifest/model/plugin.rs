@@ -227,7 +227,7 @@ impl Manifest {
     }
 
     /// The platform version in `[dev]`; `None` if it is absent or not a version.
-    pub fn developed_for(&self) -> Option<Version> {
+    pub fn dev_platform_version(&self) -> Option<Version> {
         Version::parse(self.dev.platform_version.as_ref()?).ok()
     }
 
@@ -266,7 +266,7 @@ impl Manifest {
     }
 
     /// The ids of the optional dependencies, which this plugin uses if they are installed.
-    pub fn wishes(&self) -> impl Iterator<Item = &str> {
+    pub fn optional_dependencies(&self) -> impl Iterator<Item = &str> {
         let optional = self.dependencies.plugins.iter().filter(|dependency| dependency.optional);
         optional.map(|dependency| dependency.id.as_str())
     }

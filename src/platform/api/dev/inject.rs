@@ -41,7 +41,7 @@ impl DevRoutes<'_> {
             let wanted = value.as_bool().ok_or_else(|| bad_query(format!("`{key}` is true or false")))?;
             match key.as_str() {
                 "imitate" => self.platform.surroundings().imitate_quirks(wanted),
-                "double_events" => self.platform.call_settings.doubles_events = wanted,
+                "double_events" => self.platform.call_settings.delivers_events_twice = wanted,
                 _ => return Err(bad_query(format!("`{key}` is not known here: imitate, double_events"))),
             }
         }
@@ -71,7 +71,7 @@ impl DevRoutes<'_> {
     pub(in crate::api) fn quirks_shown(&self) -> Response {
         Response::json(
             200,
-            json!({ "imitate": self.platform.surroundings().imitates_quirks(), "double_events": self.platform.call_settings.doubles_events }),
+            json!({ "imitate": self.platform.surroundings().imitates_quirks(), "double_events": self.platform.call_settings.delivers_events_twice }),
         )
     }
 }

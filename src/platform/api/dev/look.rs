@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
 use super::DevRoutes;
-use crate::PlatformError;
+use crate::{Origin, PlatformError};
 
 /// Maximum number of rows in a response.
 const MAX_ROWS: usize = 500;
@@ -78,15 +78,16 @@ impl DevRoutes<'_> {
         if self.platform.loaded(&plugin).is_none() {
             return Err(not_running(&plugin));
         }
+        let mut exports = self.platform.exports().on_behalf_of(Origin::of(request));
         let given = match (text("call"), text("function")) {
-            (Some(call), None) => self.platform.call_by_name(&plugin, &own, call.trim()),
+            (Some(call), None) => exports.call_wave(&plugin, &own, call.trim()),
             (None, Some(function)) => {
                 let arguments = match body.get("arguments") {
                     None | Some(Value::Null) => Map::new(),
                     Some(Value::Object(arguments)) => arguments.clone(),
                     Some(other) => return Err(bad_query(format!("`arguments` is an object of names, not {other}"))),
                 };
-                self.platform.call_named(&plugin, &own, function.trim(), &arguments)
+                exports.call(&plugin, &own, function.trim(), &arguments)
             }
             _ => return Err(bad_query("the body needs `call` (WAVE), or `function` with `arguments` (JSON)")),
         };

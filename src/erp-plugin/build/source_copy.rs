@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::cargo_project::{CargoProject, CargoQuestion};
+use super::cargo_project::{CargoProject, MetadataQuery};
 use super::compile::{BuildError, BuildOptions};
 use super::source_files::workspace_of;
 
@@ -14,25 +14,25 @@ const MADE: [&str; 4] = ["target", "dist", ".git", ".erp-plugin"];
 
 /// A copy of a project in a temporary folder, which is deleted with this value.
 #[derive(Debug)]
-pub struct Elsewhere {
+pub struct SourceCopy {
     folder: TempDir,
     root: PathBuf,
 }
 
-impl Elsewhere {
+impl SourceCopy {
     /// Copies the workspace of a project and the local packages outside it that it needs. The relative paths between
     /// them stay the same.
     ///
     /// # Errors
     /// [`BuildError`].
-    pub fn of(options: &BuildOptions) -> Result<Elsewhere, BuildError> {
+    pub fn of(options: &BuildOptions) -> Result<SourceCopy, BuildError> {
         let own = fs_err::canonicalize(&options.root).unwrap_or_else(|_| options.root.clone());
-        let project = CargoProject::learn(CargoQuestion {
+        let project = CargoProject::learn(MetadataQuery {
             root: &own,
             cargo: &options.cargo,
             offline: options.offline,
             locked: true,
-            locks_by_itself: true,
+            locked_by_default: true,
             home: options.cargo_home.as_deref(),
         })?;
         let mut folders = vec![project.workspace().to_path_buf()];
@@ -60,7 +60,7 @@ impl Elsewhere {
                 fs_err::copy(from.join(name), there(&from).join(name)).map_err(BuildError::Copy)?;
             }
         }
-        Ok(Elsewhere { root: there(&own), folder })
+        Ok(SourceCopy { root: there(&own), folder })
     }
 
     /// Returns the options for a build of the copy.

@@ -4,11 +4,17 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use erp_storage::Row;
+use erp_storage::{EntityRef, Row, StoreError};
+use serde_json::Value;
+
+use super::Database;
+
+/// The table name under which read keys of the key-value store are remembered: no table has this name.
+const KEYS: &str = "";
 
 /// The rows and keys that were read, by hashes of their content. The first read counts: the guest may have used it.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ReadSet {
     contents: HashMap<Place, u64>,
     /// The previous content of each place, so that a savepoint can be undone without a copy of all contents.
     before: Vec<(Place, Option<u64>)>,
@@ -17,7 +23,7 @@ pub(super) struct Seen {
 /// The table and the id of a row; for a key of the key-value store, an empty text and the key.
 pub(super) type Place = (String, String);
 
-impl Seen {
+impl ReadSet {
     /// Remembers the content of a place that was read, unless the place is known.
     pub(super) fn note_read(&mut self, place: Place, content: u64) {
         if !self.contents.contains_key(&place) {
@@ -78,7 +84,7 @@ mod tests {
     #[test]
     fn going_back_brings_what_was_noted_before() {
         let place = |id: &str| ("items".to_owned(), id.to_owned());
-        let mut seen = Seen::default();
+        let mut seen = ReadSet::default();
         seen.note_read(place("a"), 1);
         seen.note_read(place("a"), 2);
         assert!(seen.differs(&place("a"), 2) && !seen.differs(&place("a"), 1));
@@ -89,5 +95,58 @@ mod tests {
         seen.go_back(mark);
         assert!(!seen.differs(&place("a"), 1) && seen.differs(&place("a"), 4));
         assert!(!seen.differs(&place("b"), 6), "nothing is known of it");
+    }
+}
+
+impl Database {
+    /// Remembers the content of a row when the unit of work first reads it.
+    pub(super) fn note_seen(&self, entity: &EntityRef, row: &Row) {
+        if self.has_others() {
+            self.seen.borrow_mut().note_read((entity.table(), row.id.clone()), content_of_row(row));
+        }
+    }
+
+    /// Remembers the content of a row that the unit of work wrote.
+    pub(super) fn note_written(&self, entity: &EntityRef, row: &Row) {
+        if self.has_others() {
+            self.seen.borrow_mut().note_written((entity.table(), row.id.clone()), content_of_row(row));
+        }
+    }
+
+    /// Checks a row that will be changed: it must still have the content that the unit of work has read.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another unit has changed it since; this unit can only be undone then.
+    pub(super) fn check_unchanged(&self, entity: &EntityRef, row: &Row) -> Result<(), StoreError> {
+        if !self.has_others() {
+            return Ok(());
+        }
+        self.hold(&(entity.table(), row.id.clone()), content_of_row(row))
+    }
+
+    /// The same check for a key of the key-value store that will be set.
+    pub(super) fn check_key_unchanged(&self, place: &str, value: Option<&Value>) -> Result<(), StoreError> {
+        if !self.has_others() {
+            return Ok(());
+        }
+        self.hold(&(KEYS.to_owned(), place.to_owned()), content_of_key(value))
+    }
+
+    /// Remembers the value that a key had, or that it was set to.
+    pub(super) fn note_key(&self, place: &str, value: Option<&Value>, is_written: bool) {
+        if !self.has_others() {
+            return;
+        }
+        let (place, content) = ((KEYS.to_owned(), place.to_owned()), content_of_key(value));
+        let mut seen = self.seen.borrow_mut();
+        if is_written { seen.note_written(place, content) } else { seen.note_read(place, content) }
+    }
+
+    fn hold(&self, place: &Place, content: u64) -> Result<(), StoreError> {
+        if !self.seen.borrow().differs(place, content) {
+            return Ok(());
+        }
+        self.connection.doom();
+        Err(StoreError::Conflict)
     }
 }
