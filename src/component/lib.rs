@@ -41,5 +41,5 @@ pub use paths::{local_path, path_into};
 pub use producers::{Producer, producers};
 pub use read::features;
 pub use read::{Binary, ComponentInfo, classify, read, wit_text};
-pub use strip::stripped;
+pub use strip::strip_component;
 pub use why::{ImportReason, remedy, why};

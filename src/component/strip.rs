@@ -8,7 +8,7 @@ use wasmparser::{Encoding, Parser, Payload};
 ///
 /// # Errors
 /// The error of the parser, for a file that is not a component.
-pub fn stripped(component: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
+pub fn strip_component(component: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
     let mut output = Vec::with_capacity(component.len());
     let mut outer: Vec<(Encoding, Vec<u8>)> = Vec::new();
     let mut encoding = Encoding::Component;
@@ -59,7 +59,7 @@ mod tests {
     fn names_and_lines_go_and_everything_else_stays() {
         let text = r#"(component $c (core module $m (func $f (export "f")) (@custom ".debug_line" "x") (@custom "kept" "y")))"#;
         let component = wat::parse_str(text).unwrap();
-        let bare = stripped(&component).unwrap();
+        let bare = strip_component(&component).unwrap();
         let custom = |bytes: &[u8]| {
             let payloads = Parser::new(0).parse_all(bytes).flatten();
             payloads
@@ -71,7 +71,7 @@ mod tests {
         };
         assert!(custom(&component).contains(&".debug_line".to_owned()));
         assert_eq!(custom(&bare), ["kept", "component-name"]);
-        assert_eq!(stripped(&bare).unwrap(), bare);
-        assert!(stripped(b"no component").is_err());
+        assert_eq!(strip_component(&bare).unwrap(), bare);
+        assert!(strip_component(b"no component").is_err());
     }
 }

@@ -70,7 +70,7 @@ impl Context {
     pub(crate) fn beside(&self, manifest_file: &Path, cancel: Cancel) -> Context {
         let directory = manifest_file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         Context {
-            ui: Ui::kept(),
+            ui: Ui::buffered(),
             environment: self.environment.clone(),
             folders: self.folders.clone(),
             offline: self.offline,

@@ -59,7 +59,7 @@ const SYMPTOMS: &[(&str, &[&str])] = &[
 
 /// The codes that a text is about: those that it names, else those of a known error message, else those with the most
 /// similar texts. `example` returns the example output of a code.
-pub(crate) fn of_text(text: &str, example: impl Fn(Code) -> Option<&'static str>) -> Vec<Code> {
+pub(crate) fn codes_for_text(text: &str, example: impl Fn(Code) -> Option<&'static str>) -> Vec<Code> {
     let all = all();
     let words: Vec<&str> =
         text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "./-_".contains(letter))).collect();
@@ -123,20 +123,20 @@ fn words(text: &str) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SYMPTOMS, all, of_text};
+    use super::{SYMPTOMS, all, codes_for_text};
     use erp_manifest::codes::Consequence;
 
     #[test]
     fn every_symptom_leads_to_codes_that_there_are() {
         for (symptom, codes) in SYMPTOMS {
-            let found: Vec<&str> = of_text(symptom, |_| None).iter().map(|code| code.name()).collect();
+            let found: Vec<&str> = codes_for_text(symptom, |_| None).iter().map(|code| code.name()).collect();
             assert_eq!(found, *codes, "{symptom}");
         }
         let named: Vec<&str> =
-            of_text("failed (db.not_found): there is no row", |_| None).iter().map(|code| code.name()).collect();
+            codes_for_text("failed (db.not_found): there is no row", |_| None).iter().map(|code| code.name()).collect();
         assert_eq!(named, ["db.not_found"]);
-        assert!(of_text("something else", |_| None).is_empty());
-        let near = |text: &str| of_text(text, |_| None).iter().map(|code| code.name()).collect::<Vec<_>>();
+        assert!(codes_for_text("something else", |_| None).is_empty());
+        let near = |text: &str| codes_for_text(text, |_| None).iter().map(|code| code.name()).collect::<Vec<_>>();
         assert!(
             near("dist/erp-inv.wasm is not made of the present sources: plugin.toml changed")
                 .contains(&"component/stale")

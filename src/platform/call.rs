@@ -182,10 +182,10 @@ impl Platform {
         let said = (self.call_settings.detail >= Detail::Full).then(|| RecordedRequest::of(&request));
         let most_deep = request.limits.event_depth();
         let surroundings = Arc::clone(&self.surroundings);
-        let mut told = Vec::new();
+        let mut published = Vec::new();
         let prepare = |unit: &mut UnitOfWork| prepare(unit);
         let finish = |database: &mut UnitOfWork| {
-            told = publish_changes(database, &surroundings, event_depth + 1, most_deep)?;
+            published = publish_changes(database, &surroundings, event_depth + 1, most_deep)?;
             finish(database)
         };
         let outcome = self.runtime.call(loaded, request, &self.database, &self.surroundings, prepare, finish);
@@ -198,7 +198,7 @@ impl Platform {
         self.activity.changes.extend(trace.changes.iter().cloned());
         self.activity.events.extend(trace.events.drain(..).map(|event| (tenant.clone(), event)));
         if outcome.result.is_ok() {
-            self.activity.events.extend(told);
+            self.activity.events.extend(published);
         }
         // Denials are stored even if the call failed.
         if !trace.denials.is_empty() {

@@ -17,7 +17,7 @@ pub(super) fn publish_changes(
     depth: u32,
     most_deep: u64,
 ) -> Result<Vec<(TenantId, EmittedEvent)>, StoreError> {
-    let mut told = Vec::new();
+    let mut published = Vec::new();
     let changes: Vec<Arc<RowChange>> = database.changes().to_vec();
     for change in changes {
         let Some(entity) = database.catalog().by_qualified_name(&change.entity) else { continue };
@@ -49,8 +49,8 @@ pub(super) fn publish_changes(
                 return Err(StoreError::EventDepth(most_deep));
             }
             database.events().add_event(&scope, &id, &event_type, entity.plugin().as_str(), &payload, depth)?;
-            told.push((change.tenant.clone(), EmittedEvent { id, event_type, payload }));
+            published.push((change.tenant.clone(), EmittedEvent { id, event_type, payload }));
         }
     }
-    Ok(told)
+    Ok(published)
 }

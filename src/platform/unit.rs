@@ -51,9 +51,9 @@ impl Platform {
         unit.bound_changes(MAX_CHANGES);
         let value = work(&mut unit, &self.surroundings)?;
         // No event caused these changes, so their events start a chain.
-        let told = publish_changes(&mut unit, &self.surroundings, 0, 0)?;
+        let published = publish_changes(&mut unit, &self.surroundings, 0, 0)?;
         let changes = unit.commit()?;
-        self.activity.events.extend(told);
+        self.activity.events.extend(published);
         self.activity.changes.extend(changes);
         Ok(value)
     }

@@ -73,8 +73,8 @@ fn is_recursion(error: &wasmtime::Error) -> bool {
 /// Whether the system refused to reserve memory (`ENOMEM`), which is not the guest's fault.
 fn is_out_of_address_space(error: &wasmtime::Error) -> bool {
     // wasmtime has no type for this error either.
-    let told = std::io::Error::from_raw_os_error(NO_MEMORY).to_string();
-    error.chain().any(|cause| cause.to_string() == told)
+    let no_memory = std::io::Error::from_raw_os_error(NO_MEMORY).to_string();
+    error.chain().any(|cause| cause.to_string() == no_memory)
 }
 
 /// Whether the guest passed too many bytes to the host at once. wasmtime has no type for this error.

@@ -210,7 +210,7 @@ impl<S: Storage> Parts<S> {
             std::thread::sleep(PAUSE * attempt + Duration::from_nanos(outcome.trace.nanoseconds % 499_979));
             attempt += 1;
         };
-        self.sinks.tell(&FinishedCall {
+        self.sinks.notify(&FinishedCall {
             manifest: plugin.manifest(),
             context: &request.context,
             invocation: &request.invocation,

@@ -62,7 +62,7 @@ pub(super) struct Sinks {
 impl Sinks {
     /// Passes a finished call to all sinks. A panic in a sink skips the sinks after it, and does not change the outcome
     /// of the call.
-    pub(super) fn tell(&self, call: &FinishedCall<'_>) {
+    pub(super) fn notify(&self, call: &FinishedCall<'_>) {
         drop(catch_unwind(AssertUnwindSafe(|| self.tell_all(call))));
     }
 

@@ -72,7 +72,7 @@ pub struct BuildOptions {
     /// Cancels the build.
     pub cancel: Cancel,
     /// The destination of cargo's progress messages.
-    pub speech: MessageTarget,
+    pub messages_to: MessageTarget,
 }
 
 /// The destination of cargo's progress messages, which are separate from the compiler's messages.
@@ -178,7 +178,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Com
         make_reproducible(&mut command, options, &root, project, &config);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped());
-    if options.speech == MessageTarget::Messages {
+    if options.messages_to == MessageTarget::Messages {
         command.stderr(Stdio::piped());
     }
     let mut cargo = options.cancel.spawn(&mut command).map_err(BuildError::Cargo)?;

@@ -25,7 +25,7 @@ pub struct ForeignBuild<'b> {
     /// Cancels the build.
     pub cancel: &'b Cancel,
     /// Reports progress: a verb and its object.
-    pub tell: &'b dyn Fn(&str, &str),
+    pub on_step: &'b dyn Fn(&str, &str),
     /// Receives the output of a tool that failed.
     pub show: &'b dyn Fn(&str),
 }

@@ -27,7 +27,7 @@ pub use source::SourceRevision;
 pub use source_copy::SourceCopy;
 pub use source_files::{PresentInputs, changes, folders_beside, script_files, source_changes, workspace_of};
 pub use toolchain::{
-    TOOLCHAIN_SCRIPT, Toolchain, ToolchainError, ToolchainFacts, look_around, program_version, run_script,
+    TOOLCHAIN_SCRIPT, Toolchain, ToolchainError, ToolchainFacts, program_version, run_script, toolchain_facts,
 };
 
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         if build.offline {
             return Err(ForeignError::Offline("componentize-py"));
         }
-        (build.tell)("Installing", "packages of PyPI into .erp-plugin/venv");
+        (build.on_step)("Installing", "packages of PyPI into .erp-plugin/venv");
         let python = Tool::named("python3", "Debian's python3 and python3-venv bring it");
         python.run(root, &["-m", "venv", ENVIRONMENT], build)?;
         let arguments = ["install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];

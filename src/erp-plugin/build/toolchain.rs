@@ -109,7 +109,7 @@ impl Toolchain {
 }
 
 /// Returns the tools of this machine for a project in `folder`.
-pub fn look_around(wanted: Option<&str>, cargo: &OsString, folder: &Path) -> ToolchainFacts {
+pub fn toolchain_facts(wanted: Option<&str>, cargo: &OsString, folder: &Path) -> ToolchainFacts {
     let found = Toolchain::find(wanted, cargo, folder);
     ToolchainFacts {
         cargo: version_of(cargo, &["--version"], folder),

@@ -16,7 +16,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
     let program = root.join("node_modules/.bin/jco");
     let installed = root.join("node_modules/.package-lock.json");
     if !program.is_file() || is_newer(&root.join("package.json"), &installed) {
-        (build.tell)("Installing", "packages of npm into node_modules");
+        (build.on_step)("Installing", "packages of npm into node_modules");
         let mut arguments = vec!["install", "--no-audit", "--no-fund", "--loglevel=error"];
         if build.offline {
             arguments.push("--offline");

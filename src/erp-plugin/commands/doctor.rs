@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use crate::build::{ToolchainFacts, look_around, program_version, run_script};
+use crate::build::{ToolchainFacts, program_version, run_script, toolchain_facts};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::ui::Table;
@@ -48,7 +48,7 @@ struct DoctorCheck {
 
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
     let cargo = context.cargo();
-    let look = || look_around(context.environment.rust_toolchain.as_deref(), &cargo, &context.directory);
+    let look = || toolchain_facts(context.environment.rust_toolchain.as_deref(), &cargo, &context.directory);
     let mut facts = look();
     if args.fix && facts.toolchain.is_none() {
         if context.offline {

@@ -129,7 +129,7 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
     let chosen: Vec<Code> = match &args.code {
         Some(name) => match all.iter().copied().find(|code| code.name() == name) {
             Some(code) => vec![code],
-            None => Some(explanations::of_text(name, shown_example))
+            None => Some(explanations::codes_for_text(name, shown_example))
                 .filter(|codes| !codes.is_empty())
                 .ok_or_else(|| unknown(name, &all))?,
         },

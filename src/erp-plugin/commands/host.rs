@@ -397,7 +397,7 @@ impl RemoteHost<'_> {
             }
             let shown = format!("{} {} {}", cell(&log["plugin"]), cell(&log["level"]), cell(&log["message"]));
             if args.follow {
-                self.context.ui.foreign(&if is_json { format!("{log}\n") } else { format!("{shown}\n") });
+                self.context.ui.print_foreign(&if is_json { format!("{log}\n") } else { format!("{shown}\n") });
             } else {
                 lines.push((log.clone(), shown));
             }

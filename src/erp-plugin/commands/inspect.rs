@@ -323,18 +323,18 @@ fn component_json(bytes: &[u8], info: &ComponentInfo) -> Result<ComponentJson, C
         interfaces.iter().map(|interface| (interface.name.clone(), names(interface))).collect()
     };
     let InterfaceSet { imports, exports } = &info.border;
-    let (fitting, told) = (targets(&info.border), erp_component::description(bytes));
+    let (fitting, description) = (targets(&info.border), erp_component::description(bytes));
     Ok(ComponentJson {
         bytes: bytes.len() as u64,
         imports: interfaces(imports),
         exports: interfaces(exports),
         loads_on: best_target(&fitting).map(|target| format!("{} {}", target.host_api.abi, target.world)),
         description: DescriptionJson {
-            name: told.name,
-            version: told.version,
-            license: told.license,
-            revision: told.revision,
-            source: told.source,
+            name: description.name,
+            version: description.version,
+            license: description.license,
+            revision: description.revision,
+            source: description.source,
         },
         producers: erp_component::producers(bytes),
         modules: modules.iter().map(module_json).collect(),
@@ -381,10 +381,11 @@ fn shown(result: &InspectResult) -> String {
         }
         if let Some(build) = &package.build {
             let of = |what: &str, value: &Option<String>| value.as_ref().map(|value| format!("{what}  {value}"));
-            let told = [of("source", &build.source), of("revision", &build.revision), of("compiler", &build.compiler)];
+            let description =
+                [of("source", &build.source), of("revision", &build.revision), of("compiler", &build.compiler)];
             text.push_str(&lines(
                 "built, as it says itself",
-                &told.into_iter().flatten().collect::<Vec<_>>(),
+                &description.into_iter().flatten().collect::<Vec<_>>(),
                 "by hand",
             ));
         }
@@ -398,8 +399,9 @@ fn shown(result: &InspectResult) -> String {
     text.push_str(&border("exports", &component.exports));
     let loads_on = component.loads_on.as_deref().unwrap_or("no version that this binary knows");
     text.push_str(&format!("\nloads on  {loads_on}\n"));
-    let told = &component.description;
-    let words = [&told.name, &told.version, &told.license, &told.revision, &told.source];
+    let description = &component.description;
+    let words =
+        [&description.name, &description.version, &description.license, &description.revision, &description.source];
     let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
     if !words.is_empty() {
         text.push_str(&format!("\nsays of itself  {}\n", words.join("  ")));

@@ -272,7 +272,7 @@ fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
         logs: logs.map(|record| format!("{}: {}", record.level, record.message)).collect(),
     };
     for line in &result.logs {
-        context.ui.foreign(&format!("{line}\n"));
+        context.ui.print_foreign(&format!("{line}\n"));
     }
     context.ui.result(&result, || {
         let error = result.error.as_ref().map(|error| {

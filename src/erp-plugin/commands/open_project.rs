@@ -23,7 +23,7 @@ impl OpenProject {
     /// The same component with source lines, if its release build stored them. Other components are returned unchanged.
     pub(crate) fn with_lines(&self, component: Vec<u8>) -> Vec<u8> {
         let kept = fs_err::read(self.project.lines_file(&self.manifest)).ok();
-        let is_its = |kept: &Vec<u8>| erp_component::stripped(kept).is_ok_and(|bare| bare == component);
+        let is_its = |kept: &Vec<u8>| erp_component::strip_component(kept).is_ok_and(|bare| bare == component);
         kept.filter(is_its).unwrap_or(component)
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
     let here = build_options(context, &project, Profile::Release)?;
     let elsewhere = SourceCopy::of(&here)?;
     context.ui.status("Rebuilding", "in another folder, with another home of cargo");
-    let compiled = compile(&elsewhere.options(&here)?, |message| context.ui.foreign(message))?;
+    let compiled = compile(&elsewhere.options(&here)?, |message| context.ui.print_foreign(message))?;
     let Description { revision, source, .. } = description(like);
     let description = Description { revision, source, ..Description::default() };
     let component = finish(&context.read(&compiled.artifact)?, &manifest, &parts, description, Strip::Debug)?.component;

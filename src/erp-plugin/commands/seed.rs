@@ -151,7 +151,7 @@ pub(super) fn fill(
     (tenant, now): (&TenantId, Moment),
     seed: u64,
     rows: u64,
-    mut tell: impl FnMut(u64),
+    mut on_rows: impl FnMut(u64),
 ) -> Result<BTreeMap<String, u64>, CommandError> {
     let scope = Scope::of_tenant(tenant, now);
     let plan = SeedPlan::of(manifest, rows);
@@ -164,12 +164,12 @@ pub(super) fn fill(
     for entity in &entities {
         let count = database.reader().count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })?;
         seeder.begin_at(entity.name.as_str(), count);
-        seeder.know(entity.name.as_str(), known_rows(database, entity, &scope)?);
+        seeder.add_existing_rows(entity.name.as_str(), known_rows(database, entity, &scope)?);
     }
     seeder.make(&entities, &scope, &plan, |entity, rows| {
         database.loader().load(entity, &scope, &rows)?;
         *counts.entry(entity.name.to_string()).or_default() += rows.len() as u64;
-        tell(rows.len() as u64);
+        on_rows(rows.len() as u64);
         Ok::<(), CommandError>(())
     })?;
     for (rule, period, next) in seeder.numbers() {

@@ -162,8 +162,8 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
         ..Policy::new(&trust.store, context.now()?)
     };
     let verdict = verify(&bytes, &policy);
-    for told in trust.stale.iter().chain(&trust.unused) {
-        context.ui.warn(told);
+    for warning in trust.stale.iter().chain(&trust.unused) {
+        context.ui.warn(warning);
     }
     let is_fresh = !args.require_fresh || (trust.stale.is_empty() && trust.without_list.is_empty());
     // This runs the source's build scripts, so it is skipped for a package that is refused anyway.

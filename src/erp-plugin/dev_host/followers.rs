@@ -204,7 +204,7 @@ impl Follower {
 
     fn start_build(&mut self, shared: &Shared, projects: &Projects) {
         let cancel = Cancel::new();
-        let (tell, done) = channel();
+        let (sender, done) = channel();
         if let Some(before) = projects.set_build(self.index, Some(cancel.clone())) {
             before.cancel();
         }
@@ -215,7 +215,7 @@ impl Follower {
             let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
             if !cancel.is_cancelled() {
                 // The receiver is gone if the host stops, or if the source changed again.
-                let _ = tell.send(workshop.build(&place, &cancel));
+                let _ = sender.send(workshop.build(&place, &cancel));
                 let _ = wake.send(());
             }
         });

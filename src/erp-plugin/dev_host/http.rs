@@ -145,11 +145,11 @@ async fn queued(
 ) -> Option<Response> {
     // Excess requests wait here, where they cost little.
     held.push(Arc::clone(&shared.traffic.places).acquire_owned().await.ok()?);
-    let (tell, told) = oneshot::channel();
+    let (reply, answer) = oneshot::channel();
     let interrupt = shared.ending.within();
     let _leaving = LeaveSignal(interrupt.clone());
     let request = Request { interrupt: Some(interrupt), ..request };
-    let job = Job { request, effect, started, tell, held };
+    let job = Job { request, effect, started, reply, held };
     let queues = &shared.traffic.queues;
     match effect {
         Effect::Reads if shared.traffic.slow_reads.contains(&job.request) => queues.calls.push(QueuedWork::Answer(job)),
@@ -159,7 +159,7 @@ async fn queued(
         Effect::ChangesPlugins => queues.packages.push(QueuedWork::Prepare(job)),
         Effect::ChangesPlatform => queues.platform.push(job),
     }
-    told.await.ok()
+    answer.await.ok()
 }
 
 /// The valid request id that the client sent, or a new one.

@@ -254,7 +254,7 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
             done.response = refusal(&error);
         }
         // The client may have disconnected.
-        let _ = done.job.tell.send(done.response);
+        let _ = done.job.reply.send(done.response);
     }
 }
 
@@ -370,7 +370,7 @@ fn settle(shared: &Shared, mut done: JobResult) {
             });
         }
         // The client may have disconnected.
-        None => _ = done.job.tell.send(done.response),
+        None => _ = done.job.reply.send(done.response),
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Job {
     /// What answering it touches.
     pub(super) effect: Effect,
     pub(super) started: Instant,
-    pub(super) tell: oneshot::Sender<Response>,
+    pub(super) reply: oneshot::Sender<Response>,
     /// The permits for its place among the waiting requests and for its body.
     #[expect(dead_code, reason = "given back when the job is dropped")]
     pub(super) held: Vec<OwnedSemaphorePermit>,
@@ -40,7 +40,7 @@ pub(super) struct Job {
 impl Job {
     /// Whether the answer is no longer needed.
     pub(super) fn is_abandoned(&self) -> bool {
-        self.tell.is_closed() || self.request.interrupt.as_ref().is_some_and(Interrupt::is_set)
+        self.reply.is_closed() || self.request.interrupt.as_ref().is_some_and(Interrupt::is_set)
     }
 
     /// Set when the client disconnects or the host stops.

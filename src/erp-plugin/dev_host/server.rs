@@ -62,7 +62,7 @@ pub struct Options {
     /// The keys, registries and thresholds that the host trusts.
     pub trust: TrustStore,
     /// Receives the lines for the terminal.
-    pub tell: SyncSender<String>,
+    pub terminal_lines: SyncSender<String>,
     /// Whether successful requests are printed too.
     pub prints_all_requests: bool,
 }
@@ -132,7 +132,7 @@ impl DevHost {
         let (state_folder, mut platform) = options.place.platform(surroundings)?;
         if state_folder.has_lost_rows && options.place.database.is_none() {
             let line = "platform.sqlite is gone, or empty: plugins and rows begin anew, the users stay";
-            let _ = options.tell.try_send(line.to_owned());
+            let _ = options.terminal_lines.try_send(line.to_owned());
         }
         platform.call_settings.limits = options.limits;
         // A developer wants every detail of a call, except where in the source each host call was made. Finding that
@@ -151,7 +151,7 @@ impl DevHost {
         if let Some(folder) = &mut folder {
             folder.look(SettlingRule::AtOnce).map_err(DevHostError::Folder)?;
             for event in &folder.follow(&mut platform) {
-                let _ = options.tell.try_send(printable(&folder_line(event)));
+                let _ = options.terminal_lines.try_send(printable(&folder_line(event)));
             }
         }
 
@@ -160,7 +160,7 @@ impl DevHost {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(listen)?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let terminal = Terminal::new(options.tell, options.prints_all_requests);
+        let terminal = Terminal::new(options.terminal_lines, options.prints_all_requests);
         let record = options.record.map(Record::new);
         let port = address.port();
         let shared = Arc::new(Shared::new(SharedParts { platform, state_folder, terminal, record, port })?);

@@ -56,24 +56,24 @@ pub(super) fn stream(shared: &Arc<Shared>, request: &Request, route: &Route, hea
                 let batch = shared.upgrade()?.journal.after(place, &kinds);
                 place = batch.last;
                 if batch.gap.is_some() || !batch.entries.is_empty() {
-                    let mut told: Vec<(u64, &'static str, String)> = Vec::new();
+                    let mut records: Vec<(u64, &'static str, String)> = Vec::new();
                     if let Some((from, to)) = batch.gap {
-                        told.push((
+                        records.push((
                             to,
                             "gap",
                             json!({ "kind": "gap", "data": { "from": from, "to": to } }).to_string(),
                         ));
                     }
-                    told.extend(batch.entries.iter().map(|entry| (entry.id, entry.kind, entry.text())));
-                    return Some((told, (place, news)));
+                    records.extend(batch.entries.iter().map(|entry| (entry.id, entry.kind, entry.text())));
+                    return Some((records, (place, news)));
                 }
                 news.changed().await.ok()?;
             }
         }
     });
     if wants_lines {
-        let lines = batches.map(|told| {
-            let text: String = told.into_iter().map(|(_, _, entry)| entry + "\n").collect();
+        let lines = batches.map(|records| {
+            let text: String = records.into_iter().map(|(_, _, entry)| entry + "\n").collect();
             Ok::<_, Infallible>(text)
         });
         let mut response = HttpResponse::new(HttpBody::from_stream(lines));
@@ -82,11 +82,11 @@ pub(super) fn stream(shared: &Arc<Shared>, request: &Request, route: &Route, hea
         secured(response.headers_mut());
         return response;
     }
-    let events = batches.flat_map(|told| {
+    let events = batches.flat_map(|records| {
         let event = |(id, kind, entry): (u64, &'static str, String)| {
             Ok::<_, Infallible>(Event::default().id(id.to_string()).event(kind).data(entry))
         };
-        stream::iter(told.into_iter().map(event).collect::<Vec<_>>())
+        stream::iter(records.into_iter().map(event).collect::<Vec<_>>())
     });
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response();
     secured(response.headers_mut());

@@ -149,7 +149,7 @@ impl Client {
                 Ok(Some(receipt)) => {
                     return match sent_now.accepted(receipt, attempt == 0, attempt) {
                         Err(error @ PublishError::WrongReceipt { .. }) if attempt > 0 => Err(self.unknown(&error)),
-                        told => told,
+                        answer => answer,
                     };
                 }
                 Ok(None) => {}
@@ -202,7 +202,7 @@ impl Client {
         match self.receipt(sent.id, sent.version) {
             Ok(Some(receipt)) => match sent.accepted(receipt, false, attempts) {
                 Err(PublishError::WrongReceipt { .. }) => Err(self.unknown(&failure)),
-                told => told,
+                answer => answer,
             },
             Ok(None) => Err(failure),
             Err(_) => Err(self.unknown(&failure)),
@@ -273,8 +273,8 @@ impl Client {
         let clean = |text: &str| self.without_token(&printable(text));
         let text = |key: &str| body[key].as_str().map(clean);
         if retry::is_transient(status) {
-            let told = text("message").map_or_else(String::new, |message| format!(": {message}"));
-            let reason = format!("it answered {status}{told}");
+            let answer = text("message").map_or_else(String::new, |message| format!(": {message}"));
+            let reason = format!("it answered {status}{answer}");
             return PublishError::Unavailable { address: self.base.clone(), reason, retry_after };
         }
         let problems = body["details"]["problems"].as_array().into_iter().flatten();

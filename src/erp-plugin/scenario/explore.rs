@@ -50,7 +50,7 @@ impl Kind {
         Fault { place, nth: nth as u64 + 1, times: Times::Once, action }
     }
 
-    fn told(self, what: &str) -> String {
+    fn describe(self, what: &str) -> String {
         match self {
             Kind::Fail => format!("`{what}` fails"),
             Kind::EndFuel => format!("the fuel ends before `{what}`"),
@@ -88,7 +88,7 @@ pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'
         for (index, place) in places.iter().take(MAX_FAULTS).enumerate() {
             faults += 1;
             let Some(outcome) = run(runtime, plugin, case, Some(kind.fault(index)), retries) else { continue };
-            let told = kind.told(place);
+            let described = kind.describe(place);
             let finding = |message: String, help: &str| {
                 Diagnostic::new(SCENARIO_FAULT, message)
                     .in_source(&case.suite.source)
@@ -96,18 +96,18 @@ pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'
                     .help(help)
             };
             if let Some(trap) = outcome.trap.filter(|_| base.trap.is_none()) {
-                let message = format!("the plugin traps when {told}: {trap}");
+                let message = format!("the plugin traps when {described}: {trap}");
                 report.push(finding(message, "pass the error on with `?` instead of unwrapping it"));
             }
             for broken in outcome.broken.diagnostics() {
-                let message = format!("when {told}: {}", broken.message);
+                let message = format!("when {described}: {}", broken.message);
                 let shown = broken.help.clone().unwrap_or_default();
                 report.push(finding(message, &format!("the rows that break it:\n{shown}")));
             }
             // If all steps end as in a clean run, all their changes must exist: the failed call was repeated, or the
             // plugin ignored the failure. A step that failed for good has changed nothing, as it should.
             if outcome.ends == base.ends && outcome.broken.is_empty() && outcome.rows != base.rows {
-                let message = format!("when {told}, every step ends well and other rows are there in the end");
+                let message = format!("when {described}, every step ends well and other rows are there in the end");
                 let help = "pass the error on, so that the host undoes the call and it can come again";
                 report.push(finding(message, help));
             }

@@ -89,7 +89,7 @@ impl Seeder {
     }
 
     /// Adds the ids of existing rows, which new rows may refer to.
-    pub fn know(&mut self, entity: &str, ids: Vec<String>) {
+    pub fn add_existing_rows(&mut self, entity: &str, ids: Vec<String>) {
         self.ids.entry(entity.to_owned()).or_default().extend(ids);
     }
 

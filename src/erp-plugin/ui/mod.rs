@@ -176,7 +176,7 @@ impl Ui {
     }
 
     /// Creates a `Ui` without a terminal. It buffers output as plain text: see [`Ui::take_output`].
-    pub fn kept() -> Ui {
+    pub fn buffered() -> Ui {
         Ui {
             format: Format::Human,
             verbosity: Verbosity::Normal,
@@ -316,7 +316,7 @@ impl Ui {
     }
 
     /// Prints the output of another program, with its colours if colours are used.
-    pub fn foreign(&self, text: &str) {
+    pub fn print_foreign(&self, text: &str) {
         self.write_stderr(text);
     }
 

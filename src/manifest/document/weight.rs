@@ -57,8 +57,8 @@ mod tests {
             json!({ "text": "a,b:[{\"".repeat(300), "more": ["进销存", null, true, { "a": 1.5 }] }),
             Value::Object(wide),
         ] {
-            let (told, real) = (weight_of_text(&value.to_string()), weight(&value));
-            assert!(told >= real * 9 / 10 && told <= real * 22 / 10 + 64, "{told} for {real}");
+            let (estimated, real) = (weight_of_text(&value.to_string()), weight(&value));
+            assert!(estimated >= real * 9 / 10 && estimated <= real * 22 / 10 + 64, "{estimated} for {real}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use erp_check::SEVERAL_MODULES;
-use erp_component::{BuildInputs, ComponentOrigin, Description, describe, stripped};
+use erp_component::{BuildInputs, ComponentOrigin, Description, describe, strip_component};
 use erp_files::{FileAccess, WriteError};
 use erp_manifest::contract::World;
 use erp_manifest::diagnostics::{Diagnostic, Spanned};
@@ -210,7 +210,7 @@ fn compiled(
     print_generated(context, &generated?);
     let toolchain = toolchain.map_err(|_| CommandError::new(codes::BUG, "the toolchain was not found"))??;
     let options = options(toolchain);
-    let made = compile(&options, |message| context.ui.foreign(message));
+    let made = compile(&options, |message| context.ui.print_foreign(message));
     if made.is_err() && !context.cancel.is_cancelled() {
         context.clear_toolchain(&project.root);
     }
@@ -294,8 +294,8 @@ fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandErro
         world: &world.name,
         offline: context.offline,
         cancel: &context.cancel,
-        tell: &|what, detail| context.ui.status(what, detail),
-        show: &|text| context.ui.foreign(text),
+        on_step: &|what, detail| context.ui.status(what, detail),
+        show: &|text| context.ui.print_foreign(text),
     };
     if !project.root.join(build.entry).is_file() {
         let message = format!("there is no {}, which [build] entry names", build.entry);
@@ -352,7 +352,7 @@ fn options_with(context: &Context, project: &Project, profile: Profile, toolchai
         quiet: !context.ui.is_verbose() && !context.ui.has_color(),
         color: context.ui.has_color(),
         cancel: context.cancel.clone(),
-        speech: if context.ui.is_buffered() { MessageTarget::Messages } else { MessageTarget::Terminal },
+        messages_to: if context.ui.is_buffered() { MessageTarget::Messages } else { MessageTarget::Terminal },
     }
 }
 
@@ -395,7 +395,7 @@ pub(in crate::commands) fn finish(
     if strip == Strip::Nothing {
         return Ok(FinishedBuild { component, with_lines: None, removed: linked.removed, connections });
     }
-    let bare = stripped(&component)
+    let bare = strip_component(&component)
         .map_err(|error| CommandError::new(codes::BUG, format!("the component cannot be stripped: {error}")))?;
     let with_lines = (bare != component).then_some(component);
     Ok(FinishedBuild { component: bare, with_lines, removed: linked.removed, connections })

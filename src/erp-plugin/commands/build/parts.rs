@@ -83,7 +83,7 @@ fn source(context: &Context, open: &OpenProject, link: &Link, profile: &Profile)
             let project = crate::project::Project { root: crate_root, ..open.project.clone() };
             let options = build_options(context, &project, profile.clone())?;
             context.ui.status("Building", format!("{} for [[link]]", path.as_str()));
-            let compiled = compile(&options, |message| context.ui.foreign(message))?;
+            let compiled = compile(&options, |message| context.ui.print_foreign(message))?;
             context.read(&compiled.artifact)
         }
         (None, Some(file), None) => read(context, root, file.as_str(), link),

@@ -28,7 +28,7 @@ use crate::ui::Table;
 /// How long to wait for the last lines of the printer thread.
 const PRINTER_PAUSE: Duration = Duration::from_millis(200);
 /// Maximum number of lines that wait for the terminal. Further lines are counted and dropped.
-const MAX_UNTOLD: usize = 4_096;
+const MAX_UNPRINTED: usize = 4_096;
 
 /// Serve the plugin on this machine, with a console, and follow every change
 ///
@@ -119,13 +119,13 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     } else {
         Some(Arc::new(workshop(context, followed.clone(), args.platform_version.is_some())?))
     };
-    let (tell, told) = std::sync::mpsc::sync_channel::<String>(MAX_UNTOLD);
+    let (terminal_lines, lines) = std::sync::mpsc::sync_channel::<String>(MAX_UNPRINTED);
     let host = DevHost::start(Options {
         port: args.port,
         place,
         admission,
         trust,
-        tell,
+        terminal_lines,
         prints_all_requests: context.ui.is_verbose(),
         transport: Some(Arc::new(NetworkTransport)),
         limits: limits_of(&args.limit)?,
@@ -170,8 +170,8 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     let ui = context.ui.clone();
     let (printed, has_printed) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        for line in told {
-            ui.foreign(&format!("{line}\n"));
+        for line in lines {
+            ui.print_foreign(&format!("{line}\n"));
         }
         let _ = printed.send(());
     });

@@ -18,9 +18,10 @@ pub(super) struct SubscribedEvent<'m> {
 
 /// Every event that the plugin publishes or subscribes to by its full name, with its short name.
 fn named(manifest: &Manifest) -> Vec<NamedEvent<'_>> {
-    let told = manifest.events.publishes.iter().map(|event| event.r#type.as_str());
-    let heard = manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).filter(|name| !name.ends_with('*'));
-    let mut names: Vec<&str> = told.chain(heard).collect();
+    let published = manifest.events.publishes.iter().map(|event| event.r#type.as_str());
+    let subscribed =
+        manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).filter(|name| !name.ends_with('*'));
+    let mut names: Vec<&str> = published.chain(subscribed).collect();
     names.sort_unstable();
     names.dedup();
     let short = short_names(&names);
@@ -43,20 +44,20 @@ struct NamedEvent<'m> {
 }
 
 /// The events that the plugin subscribes to, in the order of the manifest.
-pub(super) fn heard(manifest: &Manifest) -> Vec<SubscribedEvent<'_>> {
+pub(super) fn subscribed(manifest: &Manifest) -> Vec<SubscribedEvent<'_>> {
     let named = named(manifest);
     let declared = |name: &str| manifest.events.publishes.iter().any(|event| event.r#type.as_str() == name);
-    let mut heard: Vec<SubscribedEvent<'_>> = Vec::new();
+    let mut subscribed: Vec<SubscribedEvent<'_>> = Vec::new();
     for pattern in &manifest.events.subscribe {
         if let Some(NamedEvent { name, payload, method }) = named.iter().find(|named| named.name == pattern.as_str()) {
             let payload = declared(name).then(|| format!("events::{payload}"));
-            heard.push(SubscribedEvent { name: Some(name), method: method.clone(), payload });
+            subscribed.push(SubscribedEvent { name: Some(name), method: method.clone(), payload });
         }
     }
     if manifest.events.subscribe.iter().any(|pattern| pattern.ends_with('*')) {
-        heard.push(SubscribedEvent { name: None, method: "other".to_owned(), payload: None });
+        subscribed.push(SubscribedEvent { name: None, method: "other".to_owned(), payload: None });
     }
-    heard
+    subscribed
 }
 
 /// The text of the file.

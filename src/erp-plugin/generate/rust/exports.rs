@@ -4,7 +4,7 @@ use erp_manifest::{Manifest, NodeType};
 
 use super::code::SourceWriter;
 use super::entity_names::EntityNames;
-use super::events::heard;
+use super::events::subscribed;
 use super::names::snake;
 use super::{ToolkitParts, nodes};
 
@@ -128,7 +128,7 @@ fn events_trait(code: &mut SourceWriter, manifest: &Manifest) {
     code.blank();
     code.doc("The events that the plugin hears, a function each. An event may come again: every effect asks first whether it has happened.");
     code.block("pub trait Events", |code| {
-        for event in heard(manifest) {
+        for event in subscribed(manifest) {
             code.blank();
             code.doc(&event.name.map_or("Events that only a pattern names.".to_owned(), |name| format!("`{name}`")));
             let payload = event.payload.as_deref().unwrap_or("Fields");
@@ -142,7 +142,7 @@ fn events(code: &mut SourceWriter, manifest: &Manifest) {
     code.block("impl event_handler::Guest for Exports", |code| {
         code.block("fn handle_event(_: CallContext, event: Event) -> Result<(), Error>", |code| {
             code.line("log::panics();");
-            let all = heard(manifest);
+            let all = subscribed(manifest);
             if all.is_empty() {
                 code.line("Err(refuse(\"plugin.unknown_event\", event.event_type))");
                 return;

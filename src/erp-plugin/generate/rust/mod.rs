@@ -64,9 +64,9 @@ impl ToolkitParts {
 
 fn has_decimals(manifest: &Manifest) -> bool {
     let fields = manifest.schema.entities.iter().flat_map(|entity| &entity.fields).map(|field| *field.field_type);
-    let told = manifest.events.publishes.iter().flat_map(|event| event.payload.values());
-    let told = told.filter_map(|kind| FieldType::from_word(kind));
-    fields.chain(told).any(|field_type| field_type.base() == BaseType::Decimal)
+    let payload_types = manifest.events.publishes.iter().flat_map(|event| event.payload.values());
+    let payload_types = payload_types.filter_map(|kind| FieldType::from_word(kind));
+    fields.chain(payload_types).any(|field_type| field_type.base() == BaseType::Decimal)
 }
 
 fn number_settings(manifest: &Manifest) -> bool {

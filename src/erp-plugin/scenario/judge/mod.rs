@@ -1,8 +1,8 @@
 //! Compares what a step did with its expectations. Scenarios are a closed world: an unexpected effect is a finding.
 
 mod database;
+mod effects;
 mod outcome;
-mod told;
 
 use std::sync::Arc;
 

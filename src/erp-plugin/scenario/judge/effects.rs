@@ -11,19 +11,19 @@ use super::Judge;
 
 impl Judge<'_, '_> {
     pub(super) fn events(&mut self, expect: &Node) {
-        let told: Vec<Value> = self.observed.activity.events.iter().map(|(_, event)| json!(event)).collect();
+        let published: Vec<Value> = self.observed.activity.events.iter().map(|(_, event)| json!(event)).collect();
         match expect.get("events") {
             Some(expected) if matches!(expected.value, NodeValue::Table(_)) => {
-                let found = differences(expected, Some(&json!({ "count": told.len() })), "", self.how);
+                let found = differences(expected, Some(&json!({ "count": published.len() })), "", self.how);
                 self.differ("events", found);
             }
             Some(expected) => {
-                let found = differences(expected, Some(&Value::Array(told)), "", self.how);
+                let found = differences(expected, Some(&Value::Array(published)), "", self.how);
                 self.differ("events", found);
             }
-            None if !told.is_empty() && !self.observed.open => {
-                let help = Some(format!("expect them: `expect.events = [{}]`", show(told.first())));
-                let message = format!("{} event(s) were told", told.len());
+            None if !published.is_empty() && !self.observed.open => {
+                let help = Some(format!("expect them: `expect.events = [{}]`", show(published.first())));
+                let message = format!("{} event(s) were told", published.len());
                 self.find(SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
             }
             None => {}
