@@ -77,7 +77,7 @@ pub(crate) fn codes_for_text(text: &str, example: impl Fn(Code) -> Option<&'stat
     if meant.is_empty() { nearest(&lower, &all, example) } else { meant }
 }
 
-/// The codes whose texts share the most words with a text; rare words apply_severities more. At most three, and none if too few
+/// The codes whose texts share the most words with a text; rare words count more. At most three, and none if too few
 /// words are shared.
 fn nearest(text: &str, all: &[Code], example: impl Fn(Code) -> Option<&'static str>) -> Vec<Code> {
     const ENOUGH: f64 = 0.45;

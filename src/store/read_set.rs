@@ -77,27 +77,6 @@ pub(super) fn content_of_key(value: Option<&serde_json::Value>) -> u64 {
     hasher.finish()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn going_back_brings_what_was_noted_before() {
-        let place = |id: &str| ("items".to_owned(), id.to_owned());
-        let mut seen = ReadSet::default();
-        seen.note_read(place("a"), 1);
-        seen.note_read(place("a"), 2);
-        assert!(seen.differs(&place("a"), 2) && !seen.differs(&place("a"), 1));
-        let mark = seen.mark();
-        seen.note_written(place("a"), 3);
-        seen.note_written(place("a"), 4);
-        seen.note_written(place("b"), 5);
-        seen.go_back(mark);
-        assert!(!seen.differs(&place("a"), 1) && seen.differs(&place("a"), 4));
-        assert!(!seen.differs(&place("b"), 6), "nothing is known of it");
-    }
-}
-
 impl Database {
     /// Remembers the content of a row when the unit of work first reads it.
     pub(super) fn note_seen(&self, entity: &EntityRef, row: &Row) {
@@ -148,5 +127,26 @@ impl Database {
         }
         self.connection.doom();
         Err(StoreError::Conflict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_back_brings_what_was_noted_before() {
+        let place = |id: &str| ("items".to_owned(), id.to_owned());
+        let mut seen = ReadSet::default();
+        seen.note_read(place("a"), 1);
+        seen.note_read(place("a"), 2);
+        assert!(seen.differs(&place("a"), 2) && !seen.differs(&place("a"), 1));
+        let mark = seen.mark();
+        seen.note_written(place("a"), 3);
+        seen.note_written(place("a"), 4);
+        seen.note_written(place("b"), 5);
+        seen.go_back(mark);
+        assert!(!seen.differs(&place("a"), 1) && seen.differs(&place("a"), 4));
+        assert!(!seen.differs(&place("b"), 6), "nothing is known of it");
     }
 }

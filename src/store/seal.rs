@@ -1,4 +1,4 @@
-//! PackageReader secrets: the key is kept elsewhere, so that a copy of the database reveals no secret.
+//! Sealed secrets: the key is kept elsewhere, so that a copy of the database reveals no secret.
 
 use std::fmt;
 

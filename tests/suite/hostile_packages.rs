@@ -17,6 +17,7 @@ use crate::support::zips::{Forged, attacks};
 use crate::support::{Sandbox, template_component};
 
 const ENVELOPE: &str = "META/release.dsse.json";
+const WIT: &str = "wit/world.wit";
 
 /// Returns a valid package without a signature.
 fn package() -> &'static [u8] {
@@ -144,9 +145,9 @@ fn any_byte_of_a_package_that_is_changed_is_refused_or_harmless() {
     // Every byte of the archive's own structures, and a little of each file.
     let mut entries = strict_zip::read(package(), &Limits::default()).unwrap();
     let mut wit_sha256 = String::new();
-    for entry in entries.iter_mut().filter(|entry| entry.name.ends_with(".wasm") || entry.name.ends_with(".wit")) {
+    for entry in entries.iter_mut().filter(|entry| matches!(&*entry.name, "component.wasm" | WIT)) {
         entry.bytes.truncate(512);
-        if entry.name.ends_with(".wit") {
+        if &*entry.name == WIT {
             wit_sha256 = sha256_hex(&entry.bytes);
         }
     }

@@ -43,7 +43,7 @@ impl Context {
     /// Adds the plugins of the workspace, if there are any, to an error that no project was found.
     fn with_members(&self, error: CommandError) -> CommandError {
         let root = workspace_root(&self.directory);
-        // SourceCopy, the search could cover a complete home folder.
+        // Elsewhere, the search could cover a complete home folder.
         let found = if root.join("Cargo.toml").is_file() { members(&root).ok() } else { None };
         match found {
             Some(members) => {

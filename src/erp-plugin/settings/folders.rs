@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Environment;
 
-/// The folders for this user's files. SourceCopy, the program writes only to the project and to files that flags name.
+/// The folders for this user's files. Elsewhere, the program writes only to the project and to files that flags name.
 #[derive(Debug, Clone)]
 pub struct Folders {
     /// Files that can be created again: compiled components.
