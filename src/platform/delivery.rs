@@ -26,7 +26,7 @@ impl Deliveries<'_> {
     /// The same, for a request. Plugins receive its events in their own language.
     #[must_use]
     pub fn on_behalf_of(self, origin: Origin) -> Self {
-        Self { origin: Origin { language: None, ..origin }, ..self }
+        Self { origin: Origin { language: None, interrupt: None, ..origin }, ..self }
     }
 
     /// Publishes an event as the platform's base modules do, and delivers it and all events that follow from it.

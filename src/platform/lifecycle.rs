@@ -30,7 +30,7 @@ impl Lifecycle<'_> {
     /// The same, for a request.
     #[must_use]
     pub fn on_behalf_of(self, origin: Origin) -> Self {
-        Self { origin, ..self }
+        Self { origin: Origin { language: None, ..origin }, ..self }
     }
 
     /// Creates or upgrades a plugin's tables and registers it as installed.

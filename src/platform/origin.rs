@@ -1,8 +1,11 @@
 //! On whose behalf the platform works, and for how long it may.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use erp_runtime::Interrupt;
+use erp_storage::StatementLimit;
+use erp_store::SharedDatabase;
 
 use super::Request;
 
@@ -37,4 +40,32 @@ pub struct WorkBounds {
     pub statements: Option<Duration>,
     /// Time that each unit of work waits for another one that writes.
     pub patience: Duration,
+}
+
+impl WorkBounds {
+    /// Sets the bounds of a database until the returned value is dropped.
+    pub(super) fn begin(&self, database: &SharedDatabase) -> OuterBounds {
+        let (interrupt, time) = (self.interrupt.clone(), self.statements);
+        let limit =
+            StatementLimit::new(Arc::new(move |spent| interrupt.is_set() || time.is_some_and(|time| spent >= time)));
+        let mut locked = database.lock();
+        let (patience, limit) = (locked.set_patience(self.patience), locked.swap_limit(limit));
+        drop(locked);
+        OuterBounds { database: database.clone(), patience, limit }
+    }
+}
+
+/// The bounds that apply again when this is dropped.
+pub(super) struct OuterBounds {
+    database: SharedDatabase,
+    patience: Duration,
+    limit: StatementLimit,
+}
+
+impl Drop for OuterBounds {
+    fn drop(&mut self) {
+        let mut database = self.database.lock();
+        database.set_patience(self.patience);
+        database.swap_limit(std::mem::take(&mut self.limit));
+    }
 }

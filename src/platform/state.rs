@@ -8,7 +8,7 @@ use erp_manifest::codes::errors;
 use erp_manifest::diagnostics::Spanned;
 use erp_manifest::{Manifest, Moment, PluginId, TenantId, event_matches};
 use erp_runtime::{Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
-use erp_storage::{ListQuery, Row, Scope, StatementLimit, StoreError};
+use erp_storage::{ListQuery, Row, Scope, StoreError};
 use erp_store::{Database, PluginRecord, PluginStatus, SharedDatabase};
 use serde_json::Value;
 
@@ -295,20 +295,10 @@ impl Platform {
         self.ending = ending;
     }
 
-    /// Works within bounds. The bound of the statements ends with the work; the patience stays until it is set again.
+    /// Works within bounds, which end with the work.
     pub fn within<T>(&mut self, bounds: &WorkBounds, work: impl FnOnce(&mut Platform) -> T) -> T {
-        let interrupt = bounds.interrupt.clone();
-        let limit = bounds.statements.map_or_else(StatementLimit::default, |time| {
-            StatementLimit::new(Arc::new(move |spent| interrupt.is_set() || spent >= time))
-        });
-        let outer = {
-            let mut database = self.database.lock();
-            database.set_patience(bounds.patience);
-            database.swap_limit(limit)
-        };
-        let done = work(self);
-        self.database.lock().swap_limit(outer);
-        done
+        let _outer = bounds.begin(&self.database);
+        work(self)
     }
 
     pub(super) fn installed(&self, plugin: &str) -> Result<&Installed, PlatformError> {

@@ -51,7 +51,7 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
             (TrapKind::StackOverflow, "the guest's stack is exhausted: a function calls itself without end".to_owned())
         }
         Some(trap) => (TrapKind::Fault, trap.to_string()),
-        None => (TrapKind::InterfaceSet, error.root_cause().to_string()),
+        None => (TrapKind::Border, error.root_cause().to_string()),
     };
     CallError::Trap { kind, message, frames }
 }

@@ -117,7 +117,7 @@ words! {
         /// The caller no longer waits, or the host is shutting down.
         Interrupted = "interrupted",
         /// Invalid data crossed the border: bad UTF-8, a pointer out of bounds.
-        InterfaceSet = "border",
+        Border = "border",
     }
 }
 
@@ -186,7 +186,7 @@ impl CallError {
             CallError::Trap { kind: TrapKind::StackOverflow, .. } => errors::GUEST_STACK_OVERFLOW.into(),
             CallError::Trap { kind: TrapKind::Fault, .. } => errors::GUEST_FAULT.into(),
             CallError::Trap { kind: TrapKind::Interrupted, .. } => errors::CALL_INTERRUPTED.into(),
-            CallError::Trap { kind: TrapKind::InterfaceSet, .. } => errors::GUEST_BORDER.into(),
+            CallError::Trap { kind: TrapKind::Border, .. } => errors::GUEST_BORDER.into(),
             CallError::Trap { kind: TrapKind::Unreachable, .. } => errors::GUEST_PANIC.into(),
             CallError::BadCall(_) => errors::HOST_UNSUPPORTED.into(),
         }

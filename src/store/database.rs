@@ -211,9 +211,9 @@ impl Database {
         self.begin_by(Connection::begin_lazily)
     }
 
-    /// Sets how long a unit of work waits for another one that writes; no effect on PostgreSQL.
-    pub fn set_patience(&mut self, patience: std::time::Duration) {
-        self.connection.set_patience(patience);
+    /// Sets how long a unit of work waits for another one that writes; no effect on PostgreSQL. Returns the previous time.
+    pub fn set_patience(&mut self, patience: std::time::Duration) -> std::time::Duration {
+        self.connection.set_patience(patience)
     }
 
     /// Limits the time of the statements that follow: beyond the limit they fail with [`StoreError::TooSlow`]. Returns

@@ -111,7 +111,9 @@ impl Seat {
 /// Answers a request with a platform. `statements` bounds the total time of its statements; changes of plugins have no
 /// bound. Unless `is_own`, events are delivered at once.
 fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Duration>) -> JobResult {
-    let patience = WRITERS_WAIT.saturating_sub(job.started.elapsed());
+    // Requests that change plugins waited before, for their compiler and for the gates.
+    let waited = if statements.is_some() { job.started.elapsed() } else { Duration::ZERO };
+    let patience = WRITERS_WAIT.saturating_sub(waited);
     // A panic in one request must not end the others; every unit of work begins with a clean transaction.
     let answered = platform.within(&WorkBounds { interrupt: job.interrupt(), statements, patience }, |platform| {
         catch_unwind(AssertUnwindSafe(|| {
@@ -234,25 +236,21 @@ impl Drop for TenantTurn<'_> {
 fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Box<JobResult>>) {
     let interrupt = shared.ending.within();
     let origin = waiting.as_ref().map(|done| Origin::of(&done.job.request)).unwrap_or_default();
-    // The answer may not be needed any more, but the delivery is.
-    let origin = Origin { interrupt: Some(interrupt.clone()), ..origin };
     let bounds = WorkBounds { interrupt, statements: None, patience: WRITERS_WAIT };
-    let (delivered, activity) = {
+    let activity = {
         let _running = read_gate(&shared.hosted.calls_gate);
         seat.with(shared, |platform, _| {
-            let delivered = platform.within(&bounds, |platform| {
+            // The request that published the events was committed: if their delivery fails, its answer stays true, and
+            // they are delivered with the next ones.
+            let _ = platform.within(&bounds, |platform| {
                 let mut events = platform.events().on_behalf_of(origin);
                 catch_unwind(AssertUnwindSafe(|| events.deliver_events_of(tenant)))
             });
-            let delivered = delivered.map_or_else(|_| Err(bug()), |delivered| delivered.map_err(PlatformError::from));
-            (delivered, platform.take_activity())
+            platform.take_activity()
         })
     };
     shared.note_activity(activity);
-    if let Some(mut done) = waiting {
-        if let Err(error) = delivered {
-            done.response = refusal(&error);
-        }
+    if let Some(done) = waiting {
         // The client may have disconnected.
         let _ = done.job.reply.send(done.response);
     }

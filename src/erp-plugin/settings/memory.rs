@@ -16,8 +16,8 @@ pub fn compiler_program(path: PathBuf) -> CompilerProgram {
     CompilerProgram { path, environment: vec![("MIMALLOC_DISALLOW_ARENA_ALLOC", "1")] }
 }
 
-/// Returns freed memory to the system at once. A call of a plugin may hold megabytes in several copies; with the default
-/// of 10 ms, the copies of one call add up.
+/// Returns freed memory to the system at once. A call of a plugin may hold megabytes in several copies; with the
+/// default delay, the copies of one call add up.
 pub fn return_memory_at_once() {
     const AT_ONCE: c_long = 0;
     // SAFETY: called first thing, while there is one thread. mimalloc ignores an option that it does not know.

@@ -35,7 +35,7 @@ pub enum SignatureStatus {
         not_after: Timestamp,
     },
     /// The key was revoked.
-    Revocation(Revocation),
+    Revoked(Revocation),
 }
 
 /// The facts outside the envelope that decide the status of its signatures.
@@ -118,7 +118,7 @@ impl SignatureStatus {
             SignatureStatus::UnknownKey { .. } => Some(codes::UNTRUSTED),
             SignatureStatus::OutOfScope { .. } => Some(codes::OUT_OF_SCOPE),
             SignatureStatus::Expired { .. } => Some(codes::EXPIRED),
-            SignatureStatus::Revocation(_) => Some(codes::REVOKED),
+            SignatureStatus::Revoked(_) => Some(codes::REVOKED),
         }
     }
 
@@ -137,7 +137,7 @@ impl SignatureStatus {
             SignatureStatus::UnknownKey { is_valid: false } => format!("by a key that you do not have: {key}…"),
             SignatureStatus::OutOfScope { scopes } => format!("key {key}… may only sign {}", scopes.join(", ")),
             SignatureStatus::Expired { not_after } => format!("key {key}… counts no more since {not_after}"),
-            SignatureStatus::Revocation(Revocation { at, reason, .. }) => {
+            SignatureStatus::Revoked(Revocation { at, reason, .. }) => {
                 format!("key {key}… was revoked at {at}: {reason}")
             }
         }

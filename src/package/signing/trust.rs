@@ -92,7 +92,7 @@ pub enum RotateError {
     },
     /// The old key was revoked, so it may be in the hands of others than its owner.
     #[error("the key {}… was revoked ({reason}), and cannot name another any more", key.short())]
-    Revocation {
+    Revoked {
         /// The key.
         key: KeyId,
         /// Why it was revoked.
@@ -172,7 +172,7 @@ impl TrustStore {
         let old = self.keys.get_mut(&old_id).ok_or_else(|| RotateError::UnknownKey(old_id.clone()))?;
         let revoked = old.revoked.iter().chain(&by_registry).find(|revoked| revoked.at <= seen_at);
         if let Some(revoked) = revoked {
-            return Err(RotateError::Revocation { key: old_id, reason: revoked.reason.clone() });
+            return Err(RotateError::Revoked { key: old_id, reason: revoked.reason.clone() });
         }
         if let Some(not_after) = old.not_after.filter(|not_after| *not_after <= seen_at) {
             return Err(RotateError::Expired { key: old_id, not_after });
@@ -242,7 +242,7 @@ impl TrustStore {
                 key => key.is_some(),
             };
             if let Some(revoked) = revoked.filter(|revoked| is_over(revoked.at)) {
-                return SignatureStatus::Revocation(revoked.clone());
+                return SignatureStatus::Revoked(revoked.clone());
             }
             return SignatureStatus::UnknownKey { is_valid };
         };
@@ -254,7 +254,7 @@ impl TrustStore {
         }
         let signed_by = circumstances.accepted_at.unwrap_or(circumstances.now);
         let revoked_since = match revoked {
-            Some(revoked) if is_over(revoked.at) => return SignatureStatus::Revocation(revoked.clone()),
+            Some(revoked) if is_over(revoked.at) => return SignatureStatus::Revoked(revoked.clone()),
             revoked => revoked.cloned(),
         };
         match trusted.not_after {

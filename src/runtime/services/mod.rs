@@ -136,7 +136,9 @@ impl Services {
             Value::Null
         };
         let (rows, writes) = (self.usage.rows(), self.usage.writes());
-        let subject = self.without_secrets(shortened(subject));
+        // Secrets are removed before the text is cut, so that no part of one remains.
+        let end = subject.floor_char_boundary(MAX_SUBJECT_BYTES + 1 + self.secrets.longest());
+        let subject = shortened(&self.without_secrets(subject[..end].to_owned()));
         if let Some(replay) = &mut self.replay {
             let result = match replay.answer(function, &subject, &arguments) {
                 Answer::Given(shown) => match T::read(&shown) {

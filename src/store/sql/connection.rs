@@ -29,7 +29,7 @@ pub(crate) enum ConnectionImage {
 #[derive(Debug)]
 enum Either {
     #[cfg(feature = "sqlite")]
-    Sqlite(SqliteConnection),
+    Sqlite(Box<SqliteConnection>),
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresConnection>),
 }
@@ -37,22 +37,22 @@ enum Either {
 impl Connection {
     #[cfg(feature = "sqlite")]
     pub(crate) fn open_file(file: &Path) -> Result<Connection, SqlError> {
-        SqliteConnection::open(file).map(|sqlite| Connection(Either::Sqlite(sqlite)))
+        SqliteConnection::open(file).map(|sqlite| Connection(Either::Sqlite(Box::new(sqlite))))
     }
 
     #[cfg(feature = "sqlite")]
     pub(crate) fn open_file_to_read(file: &Path) -> Result<Connection, SqlError> {
-        SqliteConnection::open_to_read(file).map(|sqlite| Connection(Either::Sqlite(sqlite)))
+        SqliteConnection::open_to_read(file).map(|sqlite| Connection(Either::Sqlite(Box::new(sqlite))))
     }
 
     #[cfg(feature = "sqlite")]
     pub(crate) fn in_memory() -> Result<Connection, SqlError> {
-        SqliteConnection::in_memory().map(|sqlite| Connection(Either::Sqlite(sqlite)))
+        SqliteConnection::in_memory().map(|sqlite| Connection(Either::Sqlite(Box::new(sqlite))))
     }
 
     #[cfg(all(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn of_image(image: &[u8]) -> Result<Connection, SqlError> {
-        SqliteConnection::of_image(image).map(|sqlite| Connection(Either::Sqlite(sqlite)))
+        SqliteConnection::of_image(image).map(|sqlite| Connection(Either::Sqlite(Box::new(sqlite))))
     }
 
     #[cfg(feature = "postgres")]
@@ -125,7 +125,7 @@ impl Connection {
     pub(crate) fn begin(&self) -> Result<(), SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
-            Either::Sqlite(sqlite) => sqlite.begin("begin immediate"),
+            Either::Sqlite(sqlite) => sqlite.begin(true),
             #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.begin(),
         }
@@ -135,7 +135,7 @@ impl Connection {
     pub(crate) fn begin_lazily(&self) -> Result<(), SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
-            Either::Sqlite(sqlite) => sqlite.begin("begin deferred"),
+            Either::Sqlite(sqlite) => sqlite.begin(false),
             #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.begin(),
         }
@@ -155,7 +155,7 @@ impl Connection {
     pub(crate) fn beside(&self) -> Result<Option<Connection>, SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
-            Either::Sqlite(sqlite) => Ok(sqlite.beside()?.map(|sqlite| Connection(Either::Sqlite(sqlite)))),
+            Either::Sqlite(sqlite) => Ok(sqlite.beside()?.map(|sqlite| Connection(Either::Sqlite(Box::new(sqlite))))),
             #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => {
                 postgres.beside().map(|postgres| Some(Connection(Either::Postgres(Box::new(postgres)))))
@@ -163,13 +163,13 @@ impl Connection {
         }
     }
 
-    /// Sets how long a unit waits for another one that writes; no effect on PostgreSQL.
-    pub(crate) fn set_patience(&self, patience: std::time::Duration) {
+    /// Sets how long a unit waits for another one that writes; no effect on PostgreSQL. Returns the previous time.
+    pub(crate) fn set_patience(&self, patience: std::time::Duration) -> std::time::Duration {
         match &self.0 {
             #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.set_patience(patience),
             #[cfg(feature = "postgres")]
-            Either::Postgres(_) => {}
+            Either::Postgres(_) => patience,
         }
     }
 

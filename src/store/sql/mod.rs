@@ -20,6 +20,8 @@ mod postgres_wire;
 mod sqlite;
 mod value;
 mod watch;
+#[cfg(feature = "sqlite")]
+mod writer_turn;
 
 pub(super) use connection::Connection;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]

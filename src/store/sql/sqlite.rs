@@ -1,6 +1,6 @@
 //! SQLite, in a file or in memory.
 
-use std::cell::Cell as Flag;
+use std::cell::{Cell as Flag, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,12 +13,15 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::watch::StatementWatch;
+use super::writer_turn::{WriterQueue, WriterTurn};
 use super::{Cell, InspectedRows, LONGEST, MAX_BYTES, SqlError, SqlRow, SqlValue};
 use crate::{decimal, grams};
 
 /// How long a statement that a user wrote may take, and the SQLite steps between two looks at the clock (`STEPS`).
 const PATIENCE: Duration = Duration::from_secs(1);
 const STEPS: i32 = 1_000;
+/// How long a connection waits for another one that writes, unless [`SqliteConnection::set_patience`] is called.
+const WRITERS_PATIENCE: Duration = Duration::from_secs(2);
 /// SQLite steps between two checks of the time limit, for the host's own statements.
 const OWN_STEPS: i32 = 10_000;
 /// Functions that a user's statement may not call, and the longest pattern that it may look for (`PATTERN`).
@@ -33,6 +36,11 @@ pub(super) struct SqliteConnection {
     /// Another connection wrote since the unit began to read; the unit can only be undone.
     is_doomed: Flag<bool>,
     watch: Arc<StatementWatch>,
+    /// Shared by the connections to one file; in memory nothing waits.
+    writers: WriterQueue,
+    /// The turn to write, from the first change of a unit to its end.
+    turn: RefCell<Option<WriterTurn>>,
+    patience: Flag<Duration>,
 }
 
 /// The identity of a file: device and inode. It differs from that of a later file with the same name.
@@ -66,7 +74,8 @@ impl SqliteConnection {
         without_memory_count();
         let connection = Connection::open_with_flags(file, flags)?;
         connection
-            .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma cache_size = -131072;")?;
+            .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -131072;")?;
+        connection.busy_timeout(WRITERS_PATIENCE)?;
         let mut opened = SqliteConnection::prepared(connection)?;
         opened.file = Some((file.to_path_buf(), file_id(file)));
         Ok(opened)
@@ -97,14 +106,17 @@ impl SqliteConnection {
         }
         let mut beside = SqliteConnection::open_existing(file)?;
         beside.file.clone_from(&self.file);
+        beside.writers = self.writers.clone();
         // A further connection has a cache of 16 MiB; the first one has 128 MiB.
         beside.connection.execute_batch("pragma cache_size = -16384;")?;
         Ok(Some(beside))
     }
 
-    pub(super) fn set_patience(&self, patience: Duration) {
+    /// Sets how long the connection waits for another one that writes; returns the previous time.
+    pub(super) fn set_patience(&self, patience: Duration) -> Duration {
         // If this fails, the connection keeps its timeout.
         let _ = self.connection.busy_timeout(patience);
+        self.patience.replace(patience)
     }
 
     pub(super) fn doom(&self) {
@@ -115,16 +127,44 @@ impl SqliteConnection {
         self.is_doomed.get()
     }
 
-    pub(super) fn begin(&self, statement: &str) -> Result<(), SqlError> {
+    /// Takes the turn to write, unless this connection has it.
+    fn wait_for_turn(&self) -> Result<(), SqlError> {
+        let mut turn = self.turn.borrow_mut();
+        if turn.is_none() && self.file.is_some() {
+            *turn = Some(self.writers.wait(self.patience.get()).ok_or(SqlError::Busy)?);
+        }
+        Ok(())
+    }
+
+    /// The same for the first change of a unit that began to read.
+    fn wait_to_change(&self, is_readonly: bool) -> Result<(), SqlError> {
+        if is_readonly || !self.is_in_unit() {
+            return Ok(());
+        }
+        self.wait_for_turn().map_err(|_| {
+            self.is_doomed.set(true);
+            SqlError::Conflict
+        })
+    }
+
+    /// Begins a unit that writes, or one that only reads until its first change.
+    pub(super) fn begin(&self, is_writer: bool) -> Result<(), SqlError> {
         self.is_doomed.set(false);
         if let Some((file, id)) = &self.file
             && file_id(file) != *id
         {
             return Err(SqlError::Gone);
         }
-        match self.connection.execute_batch(statement) {
-            Err(error) if is_busy(&error) => Err(SqlError::Busy),
-            begun => Ok(begun?),
+        *self.turn.borrow_mut() = None;
+        if is_writer {
+            self.wait_for_turn()?;
+        }
+        match self.connection.execute_batch(if is_writer { "begin immediate" } else { "begin deferred" }) {
+            Err(error) => {
+                *self.turn.borrow_mut() = None;
+                Err(if is_busy(&error) { SqlError::Busy } else { error.into() })
+            }
+            Ok(()) => Ok(()),
         }
     }
 
@@ -133,13 +173,16 @@ impl SqliteConnection {
             self.rollback();
             return Err(SqlError::Conflict);
         }
-        Ok(self.connection.execute_batch("commit")?)
+        self.connection.execute_batch("commit")?;
+        *self.turn.borrow_mut() = None;
+        Ok(())
     }
 
     pub(super) fn rollback(&self) {
         self.is_doomed.set(false);
         // A failing rollback means that SQLite has rolled back by itself.
         drop(self.connection.execute_batch("rollback"));
+        *self.turn.borrow_mut() = None;
     }
 
     /// Converts the result of a statement. A conflict with another unit leaves a unit that can only be undone.
@@ -165,7 +208,7 @@ impl SqliteConnection {
         let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         register(&connection)?;
         connection.execute_batch("select count(*) from sqlite_schema")?;
-        Ok(SqliteConnection { connection, file: None, is_doomed: Flag::new(false), watch: Arc::default() })
+        Ok(SqliteConnection::over(connection))
     }
 
     pub(super) fn of_image(image: &[u8]) -> Result<SqliteConnection, SqlError> {
@@ -179,6 +222,18 @@ impl SqliteConnection {
         Ok(self.connection.serialize("main")?.to_vec())
     }
 
+    fn over(connection: Connection) -> SqliteConnection {
+        SqliteConnection {
+            connection,
+            file: None,
+            is_doomed: Flag::new(false),
+            watch: Arc::default(),
+            writers: WriterQueue::default(),
+            turn: RefCell::default(),
+            patience: Flag::new(WRITERS_PATIENCE),
+        }
+    }
+
     fn prepared(connection: Connection) -> Result<SqliteConnection, SqlError> {
         connection.set_prepared_statement_cache_capacity(256);
         // A misspelled column must be an error, not a text.
@@ -189,8 +244,7 @@ impl SqliteConnection {
         // other tenant or user.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         register(&connection)?;
-        let mut opened =
-            SqliteConnection { connection, file: None, is_doomed: Flag::new(false), watch: Arc::default() };
+        let mut opened = SqliteConnection::over(connection);
         opened.ask_the_watch()?;
         Ok(opened)
     }
@@ -218,6 +272,7 @@ impl SqliteConnection {
             return Err(SqlError::Conflict);
         }
         let mut statement = self.judged(self.connection.prepare_cached(sql))?;
+        self.wait_to_change(statement.readonly())?;
         let _running = self.watch.begin(false).ok_or(SqlError::Stopped)?;
         self.judged(statement.execute(params_from_iter(parameters)))
     }
@@ -229,6 +284,7 @@ impl SqliteConnection {
         read: &mut dyn FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, SqlError> {
         let mut statement = self.judged(self.connection.prepare_cached(sql))?;
+        self.wait_to_change(statement.readonly())?;
         let _running = self.watch.begin(statement.readonly()).ok_or(SqlError::Stopped)?;
         let mut rows = self.judged(statement.query(params_from_iter(parameters)))?;
         let mut found = Vec::new();
@@ -377,7 +433,7 @@ mod tests {
             sqlite.rows(&format!("{numbers} select count(*) from n"), &[], &mut |row| row.get::<i64>(0))
         };
         sqlite.batch("create table t (i integer)").unwrap();
-        sqlite.begin("begin immediate").unwrap();
+        sqlite.begin(true).unwrap();
         ends.store(true, Ordering::Relaxed);
         let fresh = || StatementLimit::new(Arc::new(asked.clone()));
         sqlite.swap_limit(fresh());
@@ -392,5 +448,47 @@ mod tests {
         sqlite.commit().unwrap();
         sqlite.swap_limit(StatementLimit::default());
         assert_eq!(sqlite.rows("select count(*) from t", &[], &mut |row| row.get::<i64>(0)).unwrap(), [200_000]);
+    }
+
+    #[test]
+    fn one_connection_to_a_file_writes_at_a_time_and_gives_its_turn_back_however_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = SqliteConnection::open(&folder.path().join("rows.sqlite")).unwrap();
+        first.batch("create table t (i integer)").unwrap();
+        let second = first.beside().unwrap().unwrap();
+        first.set_patience(Duration::ZERO);
+        second.set_patience(Duration::ZERO);
+        let write = |connection: &SqliteConnection| connection.execute("insert into t values (1)", &[]);
+        let read = |connection: &SqliteConnection| {
+            connection.rows("select count(*) from t", &[], &mut |row| row.get::<i64>(0)).unwrap()[0]
+        };
+        let others_wait = |holder: &SqliteConnection, other: &SqliteConnection| {
+            assert!(matches!(other.begin(true), Err(SqlError::Busy)));
+            other.begin(false).unwrap();
+            read(other);
+            assert!(matches!(write(other), Err(SqlError::Conflict)));
+            other.rollback();
+            assert!(holder.is_in_unit());
+        };
+        // A unit that begins as a writer has the turn at once; one that may only read, from its first change.
+        first.begin(true).unwrap();
+        others_wait(&first, &second);
+        first.commit().unwrap();
+        second.begin(false).unwrap();
+        write(&second).unwrap();
+        others_wait(&second, &first);
+        second.rollback();
+        // A change that comes too late conflicts, and leaves no turn behind.
+        second.begin(false).unwrap();
+        let before = read(&second);
+        first.begin(true).unwrap();
+        write(&first).unwrap();
+        first.commit().unwrap();
+        assert!(matches!(write(&second), Err(SqlError::Conflict)));
+        second.rollback();
+        first.begin(true).unwrap();
+        drop(first);
+        second.begin(true).unwrap();
+        assert_eq!(read(&second), before + 1);
     }
 }
