@@ -31,7 +31,7 @@ pub(in super::super) struct DiffResult {
     /// The new version.
     new: String,
     /// Whether stored rows must follow, so that `schema_version` must be higher.
-    changes_rows: bool,
+    moves_rows: bool,
     /// The changes.
     changes: Vec<ChangeJson>,
 }
@@ -64,7 +64,7 @@ pub(super) fn run(context: &Context, args: &MigrateDiffArgs) -> CommandResult {
         ok: unhandled_changes == 0 && !is_low,
         old: old.shown(),
         new: new.shown(),
-        changes_rows: diff.changes_rows(),
+        moves_rows: diff.changes_rows(),
         changes: diff.changes.iter().map(ChangeJson::from).collect(),
     };
     context.ui.result(&result, || {
