@@ -49,7 +49,7 @@ impl Occasion {
         Occasion { caller: Some(caller.clone()), ..self }
     }
 
-    /// Something that a request leads to.
+    /// Sets the request that the call belongs to.
     pub(super) fn caused_by(self, origin: &Origin) -> Occasion {
         Occasion { origin: origin.clone(), ..self }
     }

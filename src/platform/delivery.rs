@@ -23,7 +23,7 @@ pub struct Deliveries<'p> {
 }
 
 impl Deliveries<'_> {
-    /// The same, for a request. Plugins receive its events in their own language.
+    /// Works for a request. Plugins receive its events in their own language, also if the client has disconnected.
     #[must_use]
     pub fn on_behalf_of(self, origin: Origin) -> Self {
         Self { origin: Origin { language: None, interrupt: None, ..origin }, ..self }

@@ -27,7 +27,7 @@ pub struct Lifecycle<'p> {
 }
 
 impl Lifecycle<'_> {
-    /// The same, for a request.
+    /// Works for a request. Plugins are called in their own language: their lifecycle does not depend on who started it.
     #[must_use]
     pub fn on_behalf_of(self, origin: Origin) -> Self {
         Self { origin: Origin { language: None, ..origin }, ..self }

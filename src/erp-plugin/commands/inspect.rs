@@ -381,11 +381,10 @@ fn shown(result: &InspectResult) -> String {
         }
         if let Some(build) = &package.build {
             let of = |what: &str, value: &Option<String>| value.as_ref().map(|value| format!("{what}  {value}"));
-            let description =
-                [of("source", &build.source), of("revision", &build.revision), of("compiler", &build.compiler)];
+            let facts = [of("source", &build.source), of("revision", &build.revision), of("compiler", &build.compiler)];
             text.push_str(&lines(
                 "built, as it says itself",
-                &description.into_iter().flatten().collect::<Vec<_>>(),
+                &facts.into_iter().flatten().collect::<Vec<_>>(),
                 "by hand",
             ));
         }

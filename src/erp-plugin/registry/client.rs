@@ -273,8 +273,8 @@ impl Client {
         let clean = |text: &str| self.without_token(&printable(text));
         let text = |key: &str| body[key].as_str().map(clean);
         if retry::is_transient(status) {
-            let answer = text("message").map_or_else(String::new, |message| format!(": {message}"));
-            let reason = format!("it answered {status}{answer}");
+            let message = text("message").map_or_else(String::new, |message| format!(": {message}"));
+            let reason = format!("it answered {status}{message}");
             return PublishError::Unavailable { address: self.base.clone(), reason, retry_after };
         }
         let problems = body["details"]["problems"].as_array().into_iter().flatten();

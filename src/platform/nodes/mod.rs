@@ -64,7 +64,7 @@ pub struct Nodes<'p> {
 }
 
 impl Nodes<'_> {
-    /// The same, for a request.
+    /// Works for a request.
     #[must_use]
     pub fn on_behalf_of(self, origin: Origin) -> Self {
         Self { origin, ..self }

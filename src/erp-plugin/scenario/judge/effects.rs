@@ -23,7 +23,7 @@ impl Judge<'_, '_> {
             }
             None if !published.is_empty() && !self.observed.open => {
                 let help = Some(format!("expect them: `expect.events = [{}]`", show(published.first())));
-                let message = format!("{} event(s) were told", published.len());
+                let message = format!("{} event(s) were published", published.len());
                 self.find(SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
             }
             None => {}
